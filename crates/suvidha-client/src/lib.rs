@@ -1,0 +1,1 @@
+//! The ASP's side of GST: log a taxpayer in and call GSTN through a GSP.

@@ -1,0 +1,1 @@
+//! GSTN, simulated: stateful, with real cryptography and faults on demand.

@@ -1,0 +1,1 @@
+//! For tests only: starts a real gateway and sandbox on free ports.

@@ -1,0 +1,3 @@
+//! The suvidha command: gateway, sandbox and tools in one binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The one entry for everything a developer does.
+
+fn main() {}
