@@ -1,3 +1,127 @@
-//! The one entry for everything a developer does.
+//! The one entry for everything a developer does: `cargo xtask <verb>`.
+//!
+//! Plain std and the tools themselves, so that it builds in a second.
 
-fn main() {}
+use std::env;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+/// What went wrong, in words for the developer.
+type Outcome = Result<(), String>;
+
+const HELP: &str = "\
+cargo xtask <verb>
+
+  test [ARGS]      every test of the workspace; ARGS go to `cargo test`
+  lint             rustfmt and clippy, warnings are errors
+  docs             the API documentation, warnings are errors
+  deny             dependencies: licences, bans, sources, advisories (installs cargo-deny if missing)
+  fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
+  bench stream     memory of the gateway while 100 MB go through it, each way
+  ci               all that must pass before a change lands: lint, deny, docs, test
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            say(&format!("xtask: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Outcome {
+    match arguments {
+        [] | ["help" | "--help" | "-h"] => {
+            say(HELP);
+            Ok(())
+        }
+        ["test", rest @ ..] => cargo(["test", "--workspace"].iter().chain(rest)),
+        ["lint"] => lint(),
+        ["docs"] => docs(),
+        ["deny"] => deny(),
+        ["fuzz"] => fuzz("60"),
+        ["fuzz", seconds] => fuzz(seconds),
+        ["bench", "stream"] => cargo(["run", "--release", "--package", "suvidha-bench", "--", "stream"].iter()),
+        ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
+        other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
+    }
+}
+
+fn lint() -> Outcome {
+    cargo(["fmt", "--all", "--check"].iter())?;
+    cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"].iter())
+}
+
+fn docs() -> Outcome {
+    let mut command = Command::new("cargo");
+    command.args(["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings");
+    finish(command)
+}
+
+/// Advisories need the RustSec database from the network. Where it cannot be had the check is named
+/// as not done, never passed over in silence; `SUVIDHA_REQUIRE_ADVISORIES=1` makes that an error.
+fn deny() -> Outcome {
+    install("cargo-deny")?;
+    cargo(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"].iter())?;
+    let fetched = Command::new("cargo").args(["deny", "fetch", "db"]).output();
+    if fetched.is_ok_and(|output| output.status.success()) {
+        return cargo(["deny", "check", "--disable-fetch", "advisories"].iter());
+    }
+    let reason = "ADVISORIES NOT CHECKED: the RustSec database could not be fetched";
+    if env::var_os("SUVIDHA_REQUIRE_ADVISORIES").is_some() {
+        return Err(reason.to_owned());
+    }
+    say(reason);
+    Ok(())
+}
+
+/// Fuzzing needs a nightly feature of the compiler; `RUSTC_BOOTSTRAP` opens it on stable.
+fn fuzz(seconds: &str) -> Outcome {
+    seconds.parse::<u32>().map_err(|_| format!("SECONDS must be a whole number, not {seconds:?}"))?;
+    install("cargo-fuzz")?;
+    let targets = std::fs::read_dir(Path::new("fuzz/fuzz_targets")).map_err(|e| format!("fuzz/fuzz_targets: {e}"))?;
+    for target in targets.filter_map(Result::ok) {
+        let name = target.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut command = Command::new("cargo");
+        command.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", &name, &format!("fuzz/corpus/{name}")]);
+        let seeds = format!("fuzz/seeds/{name}");
+        std::fs::create_dir_all(format!("fuzz/corpus/{name}")).map_err(|e| e.to_string())?;
+        if Path::new(&seeds).is_dir() {
+            command.arg(seeds);
+        }
+        command.args(["--", &format!("-max_total_time={seconds}")]);
+        finish(command)?;
+    }
+    Ok(())
+}
+
+/// Installs a cargo tool from crates.io unless it is there.
+fn install(tool: &str) -> Outcome {
+    let subcommand = tool.trim_start_matches("cargo-");
+    let there = Command::new("cargo").args([subcommand, "--version"]).output();
+    if there.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    cargo(["install", "--locked", tool].iter())
+}
+
+fn cargo<'a, A: AsRef<OsStr> + 'a>(arguments: impl Iterator<Item = &'a A>) -> Outcome {
+    let mut command = Command::new("cargo");
+    command.args(arguments);
+    finish(command)
+}
+
+fn finish(mut command: Command) -> Outcome {
+    let shown = format!("{command:?}");
+    let status = command.status().map_err(|e| format!("{shown}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("failed ({status}): {shown}")) }
+}
+
+#[expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
+fn say(words: &str) {
+    eprintln!("{words}");
+}
