@@ -1,0 +1,228 @@
+//! What an operator may set. Every field has its unit in its name or its words, and a default where one makes sense.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gstn::Environment;
+use ipnet::IpNet;
+use serde::Deserialize;
+use suvidha_store::SecretString;
+
+/// The whole data plane.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many threads serve calls, each with its own runtime and upstream connections. 0, the default: one
+    /// per core.
+    pub threads: usize,
+    /// How much one call may ask for.
+    pub limits: Limits,
+    /// How long one phase of a call may take.
+    pub timeouts: Timeouts,
+    /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// One entry for each environment that is to be served; at least one, and none twice.
+    pub environments: Vec<EnvironmentConfig>,
+}
+
+/// How much one call may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of a request line with its headers: 1,024 to 262,144. Default 32,768.
+    pub head_bytes: usize,
+    /// Headers of a request: 16 to 100. Default 100.
+    pub headers: usize,
+    /// Bytes of a request body. Default 134,217,728 (128 MiB).
+    pub body_bytes: u64,
+    /// Idle connections to GSTN kept open, per thread and environment. Default 64; 0 keeps none.
+    pub upstream_idle_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32 * 1024,
+            headers: 100,
+            body_bytes: 128 * 1024 * 1024,
+            upstream_idle_connections: 64,
+        }
+    }
+}
+
+/// How long one phase of a call may take, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its headers, and for a TLS handshake. Default 15,000.
+    pub request_head_ms: u64,
+    /// Between two pieces of a request body. Default 30,000.
+    pub request_body_idle_ms: u64,
+    /// While an ASP takes no byte of its answer. Default 60,000.
+    pub answer_write_idle_ms: u64,
+    /// An ASP's connection with no call on it is closed after this long, at the latest twice. Default 75,000.
+    pub keep_alive_ms: u64,
+    /// To resolve GSTN's name, connect and finish the TLS handshake. Default 5,000.
+    pub connect_ms: u64,
+    /// From the last request byte taken to the first byte of GSTN's answer. Default 120,000.
+    pub first_byte_ms: u64,
+    /// Between two pieces of GSTN's answer. Default 60,000.
+    pub answer_idle_ms: u64,
+    /// An idle connection to GSTN is not used again after this long. Default 15,000.
+    pub upstream_idle_ms: u64,
+    /// While draining: for this long `/readyz` says 503 and calls are still served, so that a load balancer
+    /// can turn away before the listeners close. Default 0.
+    pub drain_announce_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_head_ms: 15_000,
+            request_body_idle_ms: 30_000,
+            answer_write_idle_ms: 60_000,
+            keep_alive_ms: 75_000,
+            connect_ms: 5_000,
+            first_byte_ms: 120_000,
+            answer_idle_ms: 60_000,
+            upstream_idle_ms: 15_000,
+            drain_announce_ms: 0,
+        }
+    }
+}
+
+impl Timeouts {
+    pub(crate) fn request_head(&self) -> Duration {
+        Duration::from_millis(self.request_head_ms)
+    }
+
+    pub(crate) fn request_body_idle(&self) -> Duration {
+        Duration::from_millis(self.request_body_idle_ms)
+    }
+
+    pub(crate) fn answer_write_idle(&self) -> Duration {
+        Duration::from_millis(self.answer_write_idle_ms)
+    }
+
+    pub(crate) fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms)
+    }
+
+    pub(crate) fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms)
+    }
+
+    pub(crate) fn first_byte(&self) -> Duration {
+        Duration::from_millis(self.first_byte_ms)
+    }
+
+    pub(crate) fn answer_idle(&self) -> Duration {
+        Duration::from_millis(self.answer_idle_ms)
+    }
+
+    pub(crate) fn upstream_idle(&self) -> Duration {
+        Duration::from_millis(self.upstream_idle_ms)
+    }
+
+    pub(crate) fn drain_announce(&self) -> Duration {
+        Duration::from_millis(self.drain_announce_ms)
+    }
+}
+
+/// One environment: its own listener, upstream and certificates. Nothing is shared with the other one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// `sandbox` or `production`.
+    pub environment: Environment,
+    /// Where ASPs connect. Port 0 takes any free port. Cannot be changed by a reload.
+    pub listen: SocketAddr,
+    /// GSTN. Absent: every call is answered with GSP640, "not configured".
+    #[serde(default)]
+    pub upstream: Option<Upstream>,
+    /// GSTN's public certificate of this environment (PEM or DER), for ASPs to download. Default: none.
+    #[serde(default)]
+    pub gstn_certificate: Option<PathBuf>,
+    /// Serve HTTPS with these files; they are read again when they change. Absent: plain HTTP.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
+    /// The CA (PEM) that signed our own TLS certificate, for ASPs to download. Default: none.
+    #[serde(default)]
+    pub ca_certificate: Option<PathBuf>,
+    /// How ASPs may identify themselves.
+    #[serde(default)]
+    pub identify: Identify,
+    /// Which GSTN headers are demanded; an ASP's own setting goes before this one. Default `lenient`.
+    #[serde(default)]
+    pub header_checks: HeaderChecks,
+}
+
+impl EnvironmentConfig {
+    /// An environment on `listen` with nothing else set.
+    pub fn new(environment: Environment, listen: SocketAddr) -> Self {
+        Self {
+            environment,
+            listen,
+            upstream: None,
+            gstn_certificate: None,
+            tls: None,
+            ca_certificate: None,
+            identify: Identify::default(),
+            header_checks: HeaderChecks::default(),
+        }
+    }
+}
+
+/// GSTN, as one environment reaches it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// `https://host[:port][/prefix]`. `http://` is accepted for the sandbox, and for production on a loopback
+    /// address only. The one thing that decides where calls go.
+    pub url: String,
+    /// PEM file of the CAs that may vouch for GSTN. Default: those of the operating system.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Our `clientid` at GSTN.
+    pub client_id: String,
+    /// Our `client-secret` at GSTN.
+    pub client_secret: SecretString,
+}
+
+/// Our own TLS certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// PEM file: the certificate, then the intermediates.
+    pub certificate: PathBuf,
+    /// PEM file: the private key (PKCS#8, PKCS#1 or SEC1).
+    pub key: PathBuf,
+}
+
+/// How ASPs may identify themselves in one environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identify {
+    /// `X-CT-Auth-Token` or `Authorization: Bearer`. Default true.
+    pub token: bool,
+    /// `clientid` with `client-secret`, or `karvyclientid` with `karvyclient_secret`. Default true.
+    pub client_credentials: bool,
+}
+
+impl Default for Identify {
+    fn default() -> Self {
+        Self { token: true, client_credentials: true }
+    }
+}
+
+/// Which GSTN headers are demanded of an ASP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeaderChecks {
+    /// Refuse only what cannot be right; GSTN judges the rest.
+    #[default]
+    Lenient,
+    /// Every header that GSTN documents as mandatory must be there.
+    Strict,
+}
