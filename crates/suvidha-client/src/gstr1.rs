@@ -1,0 +1,200 @@
+//! GSTR-1, the return of outward supplies: save, status, read back, summary, reset, file.
+
+use gstn::{Pan, ReturnPeriod};
+use serde_json::{Value, json};
+
+use crate::call::{ApiCall, evc_filing};
+use crate::error::Error;
+use crate::gsp::Gsp;
+use crate::job::{Patience, ReturnStatus};
+use crate::session::Session;
+
+/// Newest versions seen in the field (gstn.md 3.1, 3.2).
+const SAVE: &str = "taxpayerapi/v4.1/returns/gstr1";
+const READ: &str = "taxpayerapi/v4.0/returns/gstr1";
+const STATUS: &str = "taxpayerapi/v1.1/returns";
+const PROCEED: &str = "taxpayerapi/v1.1/returns/gstrptf";
+const FORM: &str = "GSTR1";
+/// GSTR-1 in EVCOTP's `form_type`.
+const EVC_FORM: &str = "R1";
+
+/// One taxpayer's GSTR-1 of one period.
+#[derive(Debug, Clone, Copy)]
+pub struct Gstr1<'a> {
+    gsp: &'a Gsp,
+    session: &'a Session,
+    period: ReturnPeriod,
+}
+
+/// Which summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SummaryKind {
+    /// Totals by section.
+    #[default]
+    Short,
+    /// With totals by counterparty.
+    Long,
+}
+
+/// RETSUM: what GSTN has added up, with the checksum that a filing must repeat.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    text: Vec<u8>,
+    value: Value,
+}
+
+impl Summary {
+    /// The summary: `sec_sum` with one entry per section, `chksum` over all.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The JSON text as GSTN wrote it; filing signs exactly this.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl Gsp {
+    /// The taxpayer's GSTR-1 of `period`.
+    pub fn gstr1<'a>(&'a self, session: &'a Session, period: ReturnPeriod) -> Gstr1<'a> {
+        Gstr1 { gsp: self, session, period }
+    }
+}
+
+impl Gstr1<'_> {
+    /// Saves rows and returns the `reference_id` under which GSTN works on them. `json` goes to GSTN byte for byte;
+    /// its `gstin` and `fp` must be the session's and the period's.
+    pub async fn save(&self, json: impl Into<Vec<u8>>) -> Result<String, Error> {
+        let json = json.into();
+        self.check_payload(&json)?;
+        self.start(ApiCall::put(SAVE, "RETSAVE").form(FORM, "4.1").payload_text(json)).await
+    }
+
+    /// What would come back from GSTN as RET191136 after a while is said at once.
+    fn check_payload(&self, json: &[u8]) -> Result<(), Error> {
+        #[derive(serde::Deserialize)]
+        struct Head {
+            gstin: String,
+            fp: String,
+        }
+        let head: Head = serde_json::from_slice(json)
+            .map_err(|error| Error::Invalid(format!("the payload is not a GSTR-1 in JSON: {error}")))?;
+        let other = |key: &str, found: &str, wanted: &str| {
+            Err(Error::Invalid(format!(
+                "the payload's {key} is {found:?}, but the session and period say {wanted}"
+            )))
+        };
+        if !head.gstin.eq_ignore_ascii_case(self.session.gstin().as_str()) {
+            return other("gstin", &head.gstin, self.session.gstin().as_str());
+        }
+        if head.fp != self.period.to_string() {
+            return other("fp", &head.fp, &self.period.to_string());
+        }
+        Ok(())
+    }
+
+    /// What has become of a save, reset or proceed-to-file.
+    pub async fn status(&self, reference_id: &str) -> Result<ReturnStatus, Error> {
+        let call = ApiCall::get(STATUS, "RETSTATUS").ret_period(self.period).query("ref_id", reference_id);
+        let raw = self.gsp.call(self.session, call).await?;
+        ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
+            what: "GSTN's answer to RETSTATUS has no status".to_owned(),
+            request_id: None,
+        })
+    }
+
+    /// Asks for the status until GSTN has finished. [`Error::StillProcessing`] when patience ends first.
+    pub async fn wait(&self, reference_id: &str, patience: Patience) -> Result<ReturnStatus, Error> {
+        self.wait_with(reference_id, patience, |_| ()).await
+    }
+
+    /// As [`wait`](Self::wait), telling `progress` every status on the way.
+    pub async fn wait_with(
+        &self,
+        reference_id: &str,
+        patience: Patience,
+        mut progress: impl FnMut(&ReturnStatus),
+    ) -> Result<ReturnStatus, Error> {
+        let mut pauses = patience.pauses();
+        loop {
+            let status = self.status(reference_id).await?;
+            progress(&status);
+            if status.progress.is_final() {
+                return Ok(status);
+            }
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(Error::StillProcessing { reference_id: reference_id.to_owned() }),
+            }
+        }
+    }
+
+    /// The saved rows of a section: `B2B`, `B2CL`, `CDNR`, `EXP`, `HSNSUM` … `query` narrows them down, e.g. by `ctin`.
+    /// [`Error::NoDocuments`] where there are none.
+    pub async fn section(&self, section: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
+        let call = ApiCall::get(READ, section).ret_period(self.period);
+        let call = query.iter().fold(call, |call, (name, value)| call.query(*name, *value));
+        self.gsp.call(self.session, call).await
+    }
+
+    /// RETSUM.
+    pub async fn summary(&self, kind: SummaryKind) -> Result<Summary, Error> {
+        let kind = match kind {
+            SummaryKind::Short => "S",
+            SummaryKind::Long => "L",
+        };
+        let call = ApiCall::get(READ, "RETSUM").ret_period(self.period).query("smrytyp", kind);
+        let text = self.gsp.call_text(self.session, call).await?;
+        let value = serde_json::from_slice(&text).map_err(|_| Error::Protocol {
+            what: "GSTN's summary is not JSON".to_owned(),
+            request_id: None,
+        })?;
+        Ok(Summary { text, value })
+    }
+
+    /// Throws away everything saved and not filed. Returns a `reference_id`.
+    pub async fn reset(&self) -> Result<String, Error> {
+        let payload = json!({"gstin": self.session.gstin().as_str(), "ret_period": self.period.to_string()});
+        self.start(ApiCall::post(READ, "RESET").form(FORM, "4.0").payload(&payload)?).await
+    }
+
+    /// Closes the return to changes, before it is filed. `nil` declares that there was no supply. Returns a
+    /// `reference_id`.
+    pub async fn new_proceed_to_file(&self, nil: bool) -> Result<String, Error> {
+        let payload = json!({
+            "gstin": self.session.gstin().as_str(),
+            "ret_period": self.period.to_string(),
+            "isnil": if nil { "Y" } else { "N" },
+        });
+        self.start(ApiCall::post(PROCEED, "RETNEWPTF").form(FORM, "1.1").payload(&payload)?).await
+    }
+
+    /// Asks GSTN to send the signatory the OTP with which the return is filed.
+    pub async fn request_evc_otp(&self, pan: &Pan) -> Result<(), Error> {
+        self.gsp.request_evc_otp(self.session, pan, EVC_FORM).await
+    }
+
+    /// Files the return, signed with the EVC: the signatory's PAN and OTP over the newest summary. Returns the
+    /// acknowledgement number (ARN). There is no way back.
+    pub async fn file_with_evc(&self, summary: &Summary, pan: &Pan, otp: &str) -> Result<String, Error> {
+        let call = ApiCall::post(READ, "RETFILE").ret_period(self.period).form(FORM, "4.0");
+        let body = evc_filing(self.session, "RETFILE", summary.text(), pan.as_str(), otp.trim());
+        let reply = self.gsp.send_sealed(self.session, &call, Some(body)).await?;
+        text_of(&reply, "ack_num")
+    }
+
+    async fn start(&self, call: ApiCall) -> Result<String, Error> {
+        let reply = self.gsp.call_text(self.session, call.ret_period(self.period)).await?;
+        text_of(&reply, "reference_id")
+    }
+}
+
+fn text_of(reply: &[u8], key: &str) -> Result<String, Error> {
+    let reply: Value = serde_json::from_slice(reply).unwrap_or_default();
+    reply
+        .get(key)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Protocol { what: format!("GSTN's answer has no {key}"), request_id: None })
+}

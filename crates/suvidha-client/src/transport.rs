@@ -1,0 +1,199 @@
+//! One HTTP exchange with the gateway: connections are reused, deadlines hold, redirects are not followed.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use crate::base_url::BaseUrl;
+use crate::error::Error;
+
+/// A connection is not used again after resting this long: servers and middleboxes forget idle ones.
+const IDLE_LIFE: Duration = Duration::from_secs(20);
+const IDLE_CONNECTIONS: usize = 8;
+
+/// How long and how much.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) answer: Duration,
+    pub(crate) answer_bytes: usize,
+}
+
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Path and query as they go on the wire.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.header("x-request-id").map(str::to_owned)
+    }
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+pub(crate) struct Transport {
+    base: BaseUrl,
+    tls: Option<TlsConnector>,
+    limits: Limits,
+    idle: Mutex<Vec<(Sender, Instant)>>,
+}
+
+impl Transport {
+    pub(crate) fn new(base: BaseUrl, tls: Option<Arc<rustls::ClientConfig>>, limits: Limits) -> Self {
+        Self { base, tls: tls.map(TlsConnector::from), limits, idle: Mutex::default() }
+    }
+
+    pub(crate) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Error> {
+        let request = self.http_request(request)?;
+        let exchange = self.exchange(request);
+        timeout(self.limits.connect + self.limits.answer, exchange).await.unwrap_or_else(|_| {
+            let seconds = (self.limits.connect + self.limits.answer).as_secs();
+            Err(self.unavailable(true, format_args!("gave no whole answer within {seconds} seconds")))
+        })
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, Error> {
+        let (sender, response) = self.first_answer(request).await?;
+        let (head, body) = response.into_parts();
+        if head.status.is_redirection() {
+            let request_id =
+                head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let what = format!("{} answered with a redirect, which is never followed", self.base);
+            return Err(Error::Protocol { what, request_id });
+        }
+        let body = match Limited::new(body, self.limits.answer_bytes).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let what =
+                    format!("{} answered with more than {} bytes", self.base, self.limits.answer_bytes);
+                return Err(Error::Protocol { what, request_id: None });
+            }
+            Err(error) => {
+                return Err(self.unavailable(true, format_args!("broke off in mid-answer: {error}")));
+            }
+        };
+        self.rest(sender);
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    /// Tries rested connections first. A request is repeated only when hyper hands it back unsent.
+    async fn first_answer(
+        &self,
+        mut request: http::Request<Full<Bytes>>,
+    ) -> Result<(Sender, http::Response<hyper::body::Incoming>), Error> {
+        while let Some(mut sender) = self.rested().await {
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok((sender, response)),
+                Err(mut failure) => match failure.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(self.no_answer(&failure.into_error())),
+                },
+            }
+        }
+        let mut sender = self.connect().await?;
+        match sender.send_request(request).await {
+            Ok(response) => Ok((sender, response)),
+            Err(error) => Err(self.no_answer(&error)),
+        }
+    }
+
+    async fn rested(&self) -> Option<Sender> {
+        loop {
+            let (mut sender, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if since.elapsed() < IDLE_LIFE && sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    fn rest(&self, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sender.is_closed() && idle.len() < IDLE_CONNECTIONS {
+            idle.push((sender, Instant::now()));
+        }
+    }
+
+    async fn connect(&self) -> Result<Sender, Error> {
+        match timeout(self.limits.connect, self.open()).await {
+            Ok(Ok(sender)) => Ok(sender),
+            Ok(Err(error)) => Err(self.unavailable(false, format_args!("cannot be reached: {error}"))),
+            Err(_) => {
+                let seconds = self.limits.connect.as_secs();
+                Err(self.unavailable(false, format_args!("took no connection within {seconds} seconds")))
+            }
+        }
+    }
+
+    async fn open(&self) -> io::Result<Sender> {
+        let tcp = TcpStream::connect((self.base.host(), self.base.port())).await?;
+        tcp.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(tcp),
+            Some(tls) => {
+                let name = ServerName::try_from(self.base.host().to_owned()).map_err(io::Error::other)?;
+                Box::new(tls.connect(name, tcp).await?)
+            }
+        };
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        // Its end shows in the sender.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    fn http_request(&self, request: Request) -> Result<http::Request<Full<Bytes>>, Error> {
+        let unfit = |what: &str| Error::Invalid(format!("the request's {what} does not fit into HTTP"));
+        let host = HeaderValue::try_from(self.base.authority()).map_err(|_| unfit("host"))?;
+        let mut http = http::Request::builder()
+            .method(request.method)
+            .uri(request.target)
+            .body(Full::new(request.body))
+            .map_err(|_| unfit("path"))?;
+        *http.headers_mut() = request.headers;
+        http.headers_mut().insert(header::HOST, host);
+        let agent = HeaderValue::from_static(concat!("suvidha-client/", env!("CARGO_PKG_VERSION")));
+        http.headers_mut().insert(header::USER_AGENT, agent);
+        Ok(http)
+    }
+
+    fn no_answer(&self, error: &hyper::Error) -> Error {
+        self.unavailable(true, format_args!("gave no answer: {error}"))
+    }
+
+    fn unavailable(&self, may_have_arrived: bool, what: std::fmt::Arguments<'_>) -> Error {
+        Error::Unavailable { what: format!("{} {what}", self.base), may_have_arrived }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
