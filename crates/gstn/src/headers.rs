@@ -106,7 +106,9 @@ pub enum HeaderFault {
         gstin: String,
     },
     /// Both spellings of the tax period, with different values.
-    #[error("the headers `ret_period` and `ret_prd` are {ret_period:?} and {ret_prd:?}; they must be the same")]
+    #[error(
+        "the headers `ret_period` and `ret_prd` are {ret_period:?} and {ret_prd:?}; they must be the same"
+    )]
     TwoPeriods {
         /// One spelling's value, shortened.
         ret_period: String,
@@ -124,7 +126,9 @@ impl<'a> GstnHeaders<'a> {
     /// [`HeaderFault::Malformed`] for a value no GSTN header can have: over 512 bytes, or with control characters.
     pub fn read(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, HeaderFault> {
         let read = |header: &'static str| -> Result<Option<&'a str>, HeaderFault> {
-            let Some(value) = get(header).map(str::trim).filter(|value| !value.is_empty()) else { return Ok(None) };
+            let Some(value) = get(header).map(str::trim).filter(|value| !value.is_empty()) else {
+                return Ok(None);
+            };
             if value.len() > LONGEST_VALUE {
                 let found = format!("{} bytes long", value.len());
                 return Err(HeaderFault::Malformed { header, found, expected: "at most 512 bytes" });

@@ -131,7 +131,8 @@ mod tests {
         assert_eq!("1000000001".parse::<AspId>().unwrap(), AspId::new(1_000_000_001).unwrap());
         assert_eq!(AspId::new(7).unwrap().as_str(), "0000000007");
         assert_eq!(AspId::new(10_000_000_000), None);
-        for text in ["", "123456789", "12345678901", "123456789x", "१२३४५६७८९०", "-123456789"] {
+        for text in ["", "123456789", "12345678901", "123456789x", "१२३४५६७८९०", "-123456789"]
+        {
             assert!(text.parse::<AspId>().is_err(), "{text}");
         }
     }

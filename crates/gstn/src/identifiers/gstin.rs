@@ -49,7 +49,12 @@ impl Gstin {
     pub fn parse_lenient(text: &str) -> Result<Self, IdentifierError> {
         let found = text.chars().count();
         if found != 15 {
-            return Err(IdentifierError::Length { what: GSTIN, value: quote(text), expected: "fifteen", found });
+            return Err(IdentifierError::Length {
+                what: GSTIN,
+                value: quote(text),
+                expected: "fifteen",
+                found,
+            });
         }
         refuse_other_characters(GSTIN, text, "a letter or a digit", |c| c.is_ascii_alphanumeric())?;
         let mut bytes = [0; 15];
@@ -167,7 +172,10 @@ impl EntityKind {
             (b"##@@@@@####@+~*", EntityKind::Regular),
             (b"##@@@@#####@#Z#", EntityKind::Government),
         ];
-        FORMS.iter().find(|(form, _)| form.iter().zip(text).all(|(mask, byte)| fits(*mask, *byte))).map(|row| row.1)
+        FORMS
+            .iter()
+            .find(|(form, _)| form.iter().zip(text).all(|(mask, byte)| fits(*mask, *byte)))
+            .map(|row| row.1)
     }
 }
 

@@ -42,7 +42,8 @@ impl ReturnPeriod {
 
     /// Year, month and day of the last day.
     pub fn last_day(self) -> (i16, u8, u8) {
-        let leap = self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
+        let leap =
+            self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
         let day = match self.month {
             2 if leap => 29,
             2 => 28,
@@ -205,7 +206,10 @@ mod tests {
     fn a_refusal_says_what_was_wrong() {
         let why = |text: &str| text.parse::<ReturnPeriod>().unwrap_err().to_string();
         assert_eq!(why("132024"), "return period \"132024\": the first two digits are the month, 01 to 12");
-        assert_eq!(why("072150"), "return period \"072150\": the last four digits are the year, 1900 to 2099");
+        assert_eq!(
+            why("072150"),
+            "return period \"072150\": the last four digits are the year, 1900 to 2099"
+        );
         assert_eq!(
             why("07-2024"),
             "return period \"07-2024\": character 3 is '-'; it must be a digit (the form is MMYYYY)"
