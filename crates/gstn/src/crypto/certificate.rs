@@ -103,7 +103,7 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Certificate({}, serial {}, {:?})", self.subject, self.serial, self.public_key)
+        write!(f, "Certificate({:?}, serial {}, {:?})", self.subject, self.serial, self.public_key)
     }
 }
 

@@ -40,8 +40,8 @@ pub enum CertificateError {
     /// The private key is protected by a passphrase.
     #[error("the private key is encrypted; give it unencrypted, or as a .pfx file with its password")]
     Encrypted,
-    /// The bytes are not a PKCS#12 (`.pfx`, `.p12`) file.
-    #[error("not a PKCS#12 (.pfx) file: {0}")]
+    /// The bytes are not a PKCS#12 (`.pfx`, `.p12`) file, or one that is damaged.
+    #[error("not a readable PKCS#12 (.pfx) file: {0}")]
     NotPfx(String),
     /// The password does not open the PKCS#12 file.
     #[error("the password does not open the .pfx file")]

@@ -35,10 +35,13 @@ pub fn open_pfx(bytes: &[u8], password: &str) -> Result<(PrivateKey, Certificate
     Err(refused)
 }
 
+/// A wrong password shows in the MAC, or in the padding of what has none.
 fn reason(error: Error) -> CertificateError {
     match error {
-        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => CertificateError::PfxPassword,
-        Error::UnsupportedEncryptionScheme
+        Error::MacError(_) | Error::UnpadError => CertificateError::PfxPassword,
+        Error::Pkcs5Error(text) if text.ends_with("decryption failed") => CertificateError::PfxPassword,
+        Error::Pkcs5Error(_)
+        | Error::UnsupportedEncryptionScheme
         | Error::UnsupportedMacAlgorithm
         | Error::UnsupportedCertificateType
         | Error::UnsupportedContentType

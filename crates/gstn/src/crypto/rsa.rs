@@ -13,7 +13,7 @@ use aws_lc_rs::rsa::{
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use rustls_pki_types::pem::SectionKind;
 use x509_parser::prelude::FromDer;
-use x509_parser::public_key::PublicKey as AnyPublicKey;
+use x509_parser::public_key::{PublicKey as AnyPublicKey, RSAPublicKey};
 use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
@@ -51,8 +51,12 @@ impl PublicKey {
     /// # Errors
     /// As [`PublicKey::from_spki_der`].
     pub fn from_pkcs1_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let key =
-            aws_lc_rs::rsa::PublicKey::from_der(der).map_err(|_| CertificateError::Der("RSA public key"))?;
+        const WHAT: CertificateError = CertificateError::Der("RSA public key");
+        let (rest, _) = RSAPublicKey::from_der(der).map_err(|_| WHAT)?;
+        if !rest.is_empty() {
+            return Err(WHAT);
+        }
+        let key = aws_lc_rs::rsa::PublicKey::from_der(der).map_err(|_| WHAT)?;
         let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(&key).map_err(rejected)?;
         Self::from_spki_der(spki.as_ref())
     }
@@ -227,6 +231,18 @@ impl PrivateKey {
             (SectionKind::PrivateKey, der) => Self::from_pkcs8_der(&der),
             (_, der) => Self::from_pkcs1_der(&der),
         }
+    }
+
+    /// Reads an unencrypted private key in any supported form: PEM, or DER of PKCS#8 or PKCS#1 (openssl
+    /// writes either as DER).
+    ///
+    /// # Errors
+    /// As [`PrivateKey::from_pem`].
+    pub fn from_any(bytes: &[u8]) -> Result<Self, CertificateError> {
+        if pem::is_pem(bytes) {
+            return Self::from_pem(bytes);
+        }
+        Self::from_pkcs8_der(bytes).or_else(|error| Self::from_pkcs1_der(bytes).map_err(|_| error))
     }
 
     fn from_key_pair(signing: KeyPair) -> Result<Self, CertificateError> {
