@@ -215,7 +215,7 @@ pub(super) fn require(connection: &Connection, aspid: &AspId) -> Result<(), Stor
     connection
         .query_row("SELECT 1 FROM asp WHERE aspid = ?1", [aspid.as_str()], |_| Ok(()))
         .optional()?
-        .ok_or_else(|| StoreError::AspNotFound(aspid.clone()))
+        .ok_or_else(|| StoreError::AspNotFound(*aspid))
 }
 
 /// Every ASP, or the one asked for, the oldest first.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use aws_lc_rs::digest;
 use gstn::{AspId, Environment};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{Registry, asps};
 use crate::error::StoreError;
@@ -117,7 +117,7 @@ impl Registry {
             return Ok(());
         }
         let mut connection = self.connection();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut touch = transaction.prepare_cached(
                 "UPDATE credential SET last_used_at = ?2
@@ -135,8 +135,7 @@ impl Registry {
         let now = self.0.seam.now();
         self.change(|transaction| {
             asps::require(transaction, aspid)?;
-            let missing =
-                || StoreError::CredentialNotFound { aspid: aspid.clone(), what: kind.for_people(), id };
+            let missing = || StoreError::CredentialNotFound { aspid: *aspid, what: kind.for_people(), id };
             transaction
                 .query_row(
                     "SELECT 1 FROM credential WHERE id = ?1 AND aspid = ?2 AND kind = ?3",

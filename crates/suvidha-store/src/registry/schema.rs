@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 
@@ -45,7 +45,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 /// find an old file one migrates it and the other sees it done.
 fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
-    while schema_version(connection, path, known)? < known {
+    while schema_version(&connection.transaction()?, path, known)? < known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = schema_version(&transaction, path, known)?;
         if let Some(migration) = migrations.get(version as usize) {
@@ -58,12 +58,13 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     Ok(())
 }
 
-/// The version of a file that is ours to migrate; an empty database has version 0.
-fn schema_version(connection: &Connection, path: &Path, known: u32) -> Result<u32, StoreError> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+/// The version of a file that is ours to migrate; an empty database has version 0. Read in a transaction,
+/// lest another process migrate between one question and the next.
+fn schema_version(transaction: &Transaction<'_>, path: &Path, known: u32) -> Result<u32, StoreError> {
+    let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (owner, version) = (number("application_id")?, number("user_version")?);
     let empty: bool =
-        connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+        transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
     let ours = owner == APPLICATION_ID || (owner == 0 && version == 0 && empty);
     match u32::try_from(version) {
         Ok(found) if ours && found > known => {
@@ -85,13 +86,29 @@ fn foreign(error: StoreError, path: &Path) -> StoreError {
 
 /// WAL lets readers go on while another process writes; FULL makes a commit survive a power cut.
 fn configure(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    let mode = enter_wal(connection)?;
     if mode != "wal" {
         return Err(StoreError::NoWal { path: path.to_owned(), mode });
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
+}
+
+/// When several connections enter WAL mode at once, SQLite refuses all but one without waiting: it sees a
+/// deadlock coming. Taking the write lock does wait, and then the file is in WAL mode already.
+fn enter_wal(connection: &Connection) -> Result<String, StoreError> {
+    let mut attempts_left = 20;
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+        match mode.map_err(StoreError::from) {
+            Err(StoreError::Busy) if attempts_left > 0 => {
+                attempts_left -= 1;
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 #[cfg(test)]

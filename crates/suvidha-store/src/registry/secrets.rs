@@ -62,6 +62,9 @@ impl Registry {
     /// Seals every secret anew under the first key of the ring, after which the others may leave it.
     /// Answers how many secrets were sealed under another key before.
     ///
+    /// So a key is changed: put the new one first in the ring, restart whatever has the registry open,
+    /// call this, take the old one out.
+    ///
     /// # Errors
     /// As [`secret`](Self::secret); then nothing is changed.
     pub fn reseal_secrets(&self) -> Result<usize, StoreError> {

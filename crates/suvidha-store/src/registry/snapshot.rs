@@ -87,7 +87,7 @@ impl Registry {
             clients: HashMap::new(),
         };
         for asp in asps::read(&transaction, None)? {
-            snapshot.asps.insert(asp.aspid.clone(), Arc::new(asp.into()));
+            snapshot.asps.insert(asp.aspid, Arc::new(asp.into()));
         }
         snapshot.read_credentials(&transaction)?;
         Ok(snapshot)

@@ -128,18 +128,16 @@ impl Registry {
         self.change(|transaction| {
             asps::require(transaction, aspid)?;
             refuse_taken(transaction, &secret_hash)?;
-            let label_text = label.as_deref();
-            let client_id = None;
-            let id = NewCredential {
+            let new = NewCredential {
                 aspid,
                 environment,
-                label: label_text,
-                client_id,
+                label: label.as_deref(),
+                client_id: None,
                 secret_hash,
                 created_at,
                 expires_at,
-            }
-            .insert(transaction)?;
+            };
+            let id = new.insert(transaction)?;
             Ok(TokenRow {
                 id,
                 environment,
