@@ -45,7 +45,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["deny"] => deny(),
         ["fuzz"] => fuzz("60"),
         ["fuzz", seconds] => fuzz(seconds),
-        ["bench", "stream"] => cargo(["run", "--release", "--package", "suvidha-bench", "--", "stream"].iter()),
+        ["bench", "stream"] => bench("stream"),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
     }
@@ -58,7 +58,9 @@ fn lint() -> Outcome {
 
 fn docs() -> Outcome {
     let mut command = Command::new("cargo");
-    command.args(["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings");
+    command
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     finish(command)
 }
 
@@ -83,9 +85,11 @@ fn deny() -> Outcome {
 fn fuzz(seconds: &str) -> Outcome {
     seconds.parse::<u32>().map_err(|_| format!("SECONDS must be a whole number, not {seconds:?}"))?;
     install("cargo-fuzz")?;
-    let targets = std::fs::read_dir(Path::new("fuzz/fuzz_targets")).map_err(|e| format!("fuzz/fuzz_targets: {e}"))?;
+    let targets =
+        std::fs::read_dir(Path::new("fuzz/fuzz_targets")).map_err(|e| format!("fuzz/fuzz_targets: {e}"))?;
     for target in targets.filter_map(Result::ok) {
-        let name = target.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            target.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let mut command = Command::new("cargo");
         command.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", &name, &format!("fuzz/corpus/{name}")]);
         let seeds = format!("fuzz/seeds/{name}");
@@ -97,6 +101,12 @@ fn fuzz(seconds: &str) -> Outcome {
         finish(command)?;
     }
     Ok(())
+}
+
+/// Measures a release build of the gateway.
+fn bench(which: &str) -> Outcome {
+    cargo(["build", "--release", "--package", "suvidha"].iter())?;
+    cargo(["run", "--release", "--package", "suvidha-bench", "--", which].iter())
 }
 
 /// Installs a cargo tool from crates.io unless it is there.
