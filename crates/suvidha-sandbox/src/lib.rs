@@ -1,1 +1,41 @@
-//! GSTN, simulated: stateful, with real cryptography and faults on demand.
+//! GSTN, simulated: a tax network a developer can own.
+//!
+//! It is stateful, not canned: sessions expire, saves are processed asynchronously, and what was saved
+//! is there after a restart. The cryptography is the real one, with a certificate of its own. Every answer
+//! carries `X-Suvidha-Sandbox: 1`. What it does differently from GSTN is written in
+//! `docs/gstn-divergences.md`.
+//!
+//! A call travels `server` (HTTP) → `routes` (which API is meant) → one of `auth`, `public`, `returns`,
+//! `ledgers` → `respond` (HTTP again). Saves end as a row in the job table; `jobs` works those off.
+
+mod arn;
+mod auth;
+mod call;
+mod call_log;
+mod certificate;
+mod clock;
+mod config;
+mod db;
+mod fault;
+mod filing;
+pub mod gstr1;
+mod jobs;
+mod ledgers;
+mod management;
+mod payload;
+mod public;
+mod respond;
+mod returns;
+mod routes;
+mod server;
+mod sessions;
+mod simulator;
+mod taxpayers;
+
+pub use config::{
+    AtSessionLimit, ClientCredentials, ClientSecret, Config, Latency, PublicUser, WhileProcessing,
+};
+pub use server::{Running, Sandbox, SandboxError};
+pub use taxpayers::{
+    Balances, CashBalance, HeadAmounts, MinorHeads, NewTaxpayer, Registration, Taxpayer, TaxpayerError,
+};

@@ -1,0 +1,204 @@
+//! What can be set about the simulated GSTN. Every default is what GSTN's own sandbox does, where that is known.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use gstn::Environment;
+use serde::Deserialize;
+use zeroize::Zeroize;
+
+/// The settings of a sandbox. Unknown keys are errors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Must stay `sandbox`: the simulator refuses to start as anything else.
+    pub environment: Environment,
+    /// Where the database, the certificate and its private key are kept. Made when missing.
+    pub data_dir: PathBuf,
+    /// Where the simulated GSTN listens (plain HTTP). Port 0 means any free port.
+    pub listen: SocketAddr,
+    /// Where the management port listens. It has no authentication: keep it on a loopback address.
+    pub management: SocketAddr,
+    /// The GSPs that may call, by the credentials GSTN would have given them.
+    pub clients: Vec<ClientCredentials>,
+    /// The users of the public APIs (`ACCESSTOKEN` on `/commonapi`).
+    pub public_users: Vec<PublicUser>,
+    /// How long asynchronous work takes.
+    pub latency: Latency,
+    /// What a second save gets while the first one of the same return is still being processed.
+    pub while_processing: WhileProcessing,
+    /// Life of a session token in minutes.
+    pub token_minutes: u32,
+    /// How long a taxpayer's consent to API access lasts from the OTP on, in minutes, unless the taxpayer
+    /// was created with another period: 360 (six hours) to 43200 (thirty days).
+    pub consent_minutes: u32,
+    /// Life of an OTP in minutes.
+    pub otp_minutes: u32,
+    /// The OTP that every taxpayer receives.
+    pub otp: String,
+    /// Live sessions that one user of one GSP may have for one GSTIN.
+    pub session_limit: u32,
+    /// What a login beyond `session_limit` does.
+    pub at_session_limit: AtSessionLimit,
+    /// Whether RETFILE checks the EVC signature (`sign`).
+    pub evc_sign_check: bool,
+    /// Whether a `ret_period` header that differs from the period in the payload is refused with RET191136.
+    /// Off by default: one client family sends today's month whatever it saves.
+    pub strict_period_header: bool,
+    /// The largest request body taken, in bytes.
+    pub max_body_bytes: usize,
+    /// How many received calls the management port remembers.
+    pub remembered_calls: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: Environment::Sandbox,
+            data_dir: PathBuf::from("suvidha-sandbox"),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4010)),
+            management: SocketAddr::from((Ipv4Addr::LOCALHOST, 4011)),
+            clients: Vec::new(),
+            public_users: vec![PublicUser::new("suvidha", "suvidha")],
+            latency: Latency::default(),
+            while_processing: WhileProcessing::Refuse,
+            token_minutes: 360,
+            consent_minutes: 30 * 24 * 60,
+            otp_minutes: 10,
+            otp: "575757".into(),
+            session_limit: 1,
+            at_session_limit: AtSessionLimit::Replace,
+            evc_sign_check: true,
+            strict_period_header: false,
+            max_body_bytes: 16 * 1024 * 1024,
+            remembered_calls: 10_000,
+        }
+    }
+}
+
+/// How long asynchronous work takes, counted on the sandbox's clock.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    /// What every save and reset takes, in milliseconds.
+    pub save_base_ms: u32,
+    /// How many documents of a save are processed in a second, on top of the base. 0 means at once.
+    pub rows_per_second: u32,
+    /// What a proceed-to-file takes, in milliseconds.
+    pub ptf_ms: u32,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self { save_base_ms: 500, rows_per_second: 2000, ptf_ms: 500 }
+    }
+}
+
+impl Latency {
+    /// No waiting: work is done as soon as the worker gets to it.
+    pub const NONE: Self = Self { save_base_ms: 0, rows_per_second: 0, ptf_ms: 0 };
+}
+
+/// What a second save, reset or proceed-to-file gets while one of the same return is being processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhileProcessing {
+    /// RTN_15, "Returns still under processing" (RET191251 while a reset runs).
+    Refuse,
+    /// It is taken and processed after the first, in the order of arrival.
+    Queue,
+}
+
+/// What a login beyond the session limit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AtSessionLimit {
+    /// The oldest session ends and the new one lives.
+    Replace,
+    /// AUTH403: the login is refused.
+    Refuse,
+}
+
+/// The credentials of a GSP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCredentials {
+    /// Sent by the GSP in the header `clientid`.
+    pub client_id: String,
+    /// Sent by the GSP in the header `client-secret`.
+    pub client_secret: ClientSecret,
+}
+
+impl ClientCredentials {
+    /// Credentials from their two parts.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), client_secret: ClientSecret(client_secret.into()) }
+    }
+}
+
+/// A user of the public APIs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicUser {
+    /// The user name.
+    pub username: String,
+    /// The password, in clear.
+    pub password: ClientSecret,
+}
+
+impl PublicUser {
+    /// A user from its two parts.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { username: username.into(), password: ClientSecret(password.into()) }
+    }
+}
+
+/// A secret from the configuration: never shown, wiped on drop.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct ClientSecret(String);
+
+impl ClientSecret {
+    /// The secret, in clear.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ClientSecret {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret([redacted])")
+    }
+}
+
+impl Drop for ClientSecret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_and_a_missing_one_takes_its_default() {
+        let read = |json: &str| serde_json::from_str::<Config>(json);
+        let config = read(r#"{"token_minutes":5,"latency":{"ptf_ms":1}}"#).unwrap();
+        assert_eq!((config.token_minutes, config.otp_minutes), (5, 10));
+        assert_eq!((config.latency.ptf_ms, config.latency.save_base_ms), (1, 500));
+        assert!(read(r#"{"tokenminutes":5}"#).unwrap_err().to_string().contains("tokenminutes"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown_by_debug() {
+        let shown = format!("{:?}", ClientCredentials::new("l7xx01", "hush-hush"));
+        assert!(shown.contains("l7xx01") && !shown.contains("hush-hush"), "{shown}");
+    }
+}

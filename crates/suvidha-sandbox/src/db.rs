@@ -1,0 +1,128 @@
+//! The database of the simulated GSTN: one SQLite file, one writer, one reader beside it.
+//!
+//! Everything here blocks and is meant to be called off the I/O threads. A transaction that returns is on disk
+//! (WAL with `synchronous=FULL`), so an answer given after it survives a crash.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::gstr1;
+use crate::server::SandboxError;
+
+const FILE: &str = "gstn-sandbox.sqlite";
+/// "SVSB": tells our file from any other SQLite file.
+const APPLICATION_ID: i64 = 0x5356_5342;
+const SCHEMA_VERSION: i64 = 1;
+
+/// The open database.
+pub(crate) struct Db {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Db {
+    /// Opens, or makes, the database in `data_dir`. The file has mode 0600: it holds session keys.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, SandboxError> {
+        let path = data_dir.join(FILE);
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| SandboxError::io(&path, error))?;
+        let writer = connect(&path)?;
+        check_owner(&writer, &path)?;
+        writer.execute_batch(include_str!("schema.sql"))?;
+        gstr1::create_tables(&writer)?;
+        writer.pragma_update(None, "application_id", APPLICATION_ID)?;
+        writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        let reader = connect(&path)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    }
+
+    /// Reads one consistent state of the database.
+    pub(crate) fn read<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = lock(&self.reader);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        work(&transaction)
+    }
+
+    /// Changes the database: all of `work` is on disk when this returns `Ok`, none of it when `Err`.
+    pub(crate) fn write<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+}
+
+/// A panic while holding the lock rolled its transaction back, so the connection is still good.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path) -> Result<Connection, SandboxError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+/// Refuses a file that is not ours, or that a newer version wrote.
+fn check_owner(connection: &Connection, path: &Path) -> Result<(), SandboxError> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let ours = tables == 0 || (application == APPLICATION_ID && version <= SCHEMA_VERSION);
+    if ours { Ok(()) } else { Err(SandboxError::ForeignDatabase { path: path.to_owned(), version }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_for_its_owner_only_and_a_failed_transaction_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let insert = "INSERT INTO arn_serials VALUES ('29', '012026', 7)";
+        let failed: Result<(), rusqlite::Error> = db.write(|tx| {
+            tx.execute(insert, [])?;
+            Err(rusqlite::Error::QueryReturnedNoRows)
+        });
+        assert!(failed.is_err());
+        let count = |db: &Db| {
+            db.read(|tx| tx.query_row("SELECT count(*) FROM arn_serials", [], |row| row.get::<_, i64>(0)))
+        };
+        assert_eq!(count(&db).unwrap(), 0);
+        db.write(|tx| tx.execute(insert, [])).unwrap();
+        assert_eq!(count(&db).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_database_of_something_else_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = Connection::open(dir.path().join(FILE)).unwrap();
+        other.execute_batch("CREATE TABLE accounts (id INTEGER)").unwrap();
+        assert!(matches!(Db::open(dir.path()), Err(SandboxError::ForeignDatabase { .. })));
+    }
+}

@@ -1,0 +1,74 @@
+//! How an answer leaves: GSTN's envelope, and the mark that says it is not GSTN's.
+
+use axum::body::Body;
+use axum::response::Response;
+use gstn::crypto::{Rek, Sek, base64};
+use gstn::envelope::{Reply, StatusCd};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use suvidha_seam::Seam;
+
+use crate::fault::Fault;
+
+const MARK: HeaderName = HeaderName::from_static("x-suvidha-sandbox");
+
+/// An answer, ready to be sent.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) error_cd: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// `body` as JSON at HTTP 200.
+    pub(crate) fn json(body: &impl Serialize) -> Self {
+        // Replies are built from texts, numbers and maps with text keys: these always serialise.
+        Self { status: StatusCode::OK, error_cd: None, body: serde_json::to_vec(body).unwrap_or_default() }
+    }
+
+    /// `{"status_cd":"1"}`.
+    pub(crate) fn done() -> Self {
+        Self::json(&Reply::done())
+    }
+
+    /// Payload for a taxpayer session: under a fresh reply key, itself under the session key.
+    pub(crate) fn sealed(seam: &Seam, sek: &Sek, payload: &Value) -> Self {
+        let rek = Rek::from_bytes(seam.random());
+        let sealed = rek.encrypt_reply(payload.to_string().as_bytes());
+        Self::json(&Reply {
+            data: Some(sealed.data),
+            rek: Some(sek.seal_rek(&rek)),
+            hmac: Some(sealed.hmac),
+            ..Reply::done()
+        })
+    }
+
+    /// Payload of a public API: base64 of the JSON, with no key (gstn.md 2 (d)).
+    pub(crate) fn public(payload: &Value) -> Self {
+        Self::json(&Reply { data: Some(base64::encode(payload.to_string())), ..Reply::done() })
+    }
+
+    /// The answer as HTTP.
+    pub(crate) fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        mark(&mut response);
+        response
+    }
+}
+
+/// Marks an answer as the sandbox's.
+pub(crate) fn mark(response: &mut Response) {
+    response.headers_mut().insert(MARK, HeaderValue::from_static("1"));
+}
+
+impl From<Fault> for Answer {
+    fn from(fault: Fault) -> Self {
+        let body = Reply::failed(fault.code.as_ref(), fault.message);
+        debug_assert_eq!(body.status_cd, StatusCd::Zero);
+        Self { status: fault.status, error_cd: Some(fault.code.into_owned()), ..Self::json(&body) }
+    }
+}

@@ -1,0 +1,54 @@
+//! Which API a call means. Clients come first: GSTN refuses a stranger before it looks at the path.
+
+use gstn::catalogue::{self, Family};
+use http::{Method, StatusCode};
+
+use crate::auth;
+use crate::call::{Call, Resource};
+use crate::fault::Fault;
+use crate::ledgers;
+use crate::public;
+use crate::respond::Answer;
+use crate::returns;
+use crate::simulator::Simulator;
+
+/// Answers a call of the GSTN listener.
+pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault> {
+    let client_id = simulator.identify_client(call)?;
+    let resource = call.resource().ok_or_else(|| no_such_api(call))?;
+    match (resource.family, resource.path.as_str()) {
+        (Family::TaxpayerApi, "authenticate") => auth::answer(simulator, client_id, call),
+        (Family::TaxpayerApi, "returns") => returns::common(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr1") => returns::gstr1(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstrptf") => returns::proceed(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
+            ledgers::answer(simulator, client_id, call, &resource)
+        }
+        (Family::CommonApi, "authenticate") => public::authenticate(simulator, client_id, call),
+        (Family::CommonApi, "search") if is_get(call, "TP") => public::search(simulator, client_id, call),
+        (Family::CommonApi, "returns") if is_get(call, "RETTRACK") => {
+            public::track(simulator, client_id, call)
+        }
+        _ => Err(not_here(call, &resource, call.query("action"))),
+    }
+}
+
+fn is_get(call: &Call, action: &str) -> bool {
+    call.method == Method::GET && call.query("action") == Some(action)
+}
+
+/// Why an action has no answer: GSTN has it and the sandbox not yet (SBX501), GSTN has the path but no such action
+/// (RET11403), or GSTN has no such path (SBX404).
+pub(crate) fn not_here(call: &Call, resource: &Resource, action: Option<&str>) -> Fault {
+    let Resource { family, path } = resource;
+    let known_path = catalogue::is_known_path(*family, path).is_some();
+    if catalogue::find(*family, path, call.method.as_str(), action).is_some() {
+        let action = action.map(|action| format!(" {action}")).unwrap_or_default();
+        return Fault::not_simulated(&format!("{} {}/{path}{action}", call.method, family.as_str()));
+    }
+    if known_path { Fault::new("RET11403", "Invalid API Request") } else { no_such_api(call) }
+}
+
+fn no_such_api(call: &Call) -> Fault {
+    Fault::new("SBX404", format!("GSTN has no API at {}", call.uri.path())).at(StatusCode::NOT_FOUND)
+}

@@ -1,0 +1,88 @@
+-- What the simulated GSTN keeps, but for the returns themselves (those tables belong to the forms' own modules).
+-- Times are Unix milliseconds, amounts are paise, civil dates are yyyy-mm-dd.
+
+CREATE TABLE IF NOT EXISTS taxpayers (
+  gstin           TEXT PRIMARY KEY,
+  username        TEXT NOT NULL UNIQUE,
+  legal_name      TEXT NOT NULL,
+  trade_name      TEXT NOT NULL,
+  status          TEXT NOT NULL,
+  registered_on   TEXT NOT NULL,
+  api_access      INTEGER NOT NULL,
+  consent_minutes INTEGER,
+  created_at      INTEGER NOT NULL
+) STRICT;
+
+-- The last OTP asked for at login, until it is used.
+CREATE TABLE IF NOT EXISTS login_otps (
+  client_id    TEXT NOT NULL,
+  username     TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  PRIMARY KEY (client_id, username)
+) STRICT;
+
+-- The last OTP asked for to sign a form, until it is used.
+CREATE TABLE IF NOT EXISTS evc_otps (
+  gstin        TEXT NOT NULL,
+  form_type    TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  PRIMARY KEY (gstin, form_type)
+) STRICT;
+
+-- Sessions of taxpayers, and of public users (those have no gstin). Ended ones are kept for a while, because
+-- an expired token is answered differently from an unknown one.
+CREATE TABLE IF NOT EXISTS sessions (
+  auth_token    TEXT PRIMARY KEY,
+  client_id     TEXT NOT NULL,
+  username      TEXT NOT NULL,
+  gstin         TEXT,
+  sek           BLOB NOT NULL,
+  created_at    INTEGER NOT NULL,
+  expires_at    INTEGER NOT NULL,
+  consent_until INTEGER NOT NULL,
+  ended         INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (client_id, username, gstin) WHERE ended = 0;
+
+-- Asynchronous work. A reference id is given out only once its row is here; `status` is null until it is done.
+CREATE TABLE IF NOT EXISTS jobs (
+  arrival      INTEGER PRIMARY KEY AUTOINCREMENT,
+  reference_id TEXT NOT NULL UNIQUE,
+  gstin        TEXT NOT NULL,
+  period       TEXT NOT NULL,
+  form         TEXT NOT NULL,
+  action       TEXT NOT NULL,
+  payload      TEXT,
+  received_at  INTEGER NOT NULL,
+  starts_at    INTEGER NOT NULL,
+  due_at       INTEGER NOT NULL,
+  status       TEXT,
+  error_report TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS jobs_open ON jobs (due_at, arrival) WHERE status IS NULL;
+
+-- The running number inside an ARN.
+CREATE TABLE IF NOT EXISTS arn_serials (
+  state  TEXT NOT NULL,
+  period TEXT NOT NULL,
+  last   INTEGER NOT NULL,
+  PRIMARY KEY (state, period)
+) STRICT;
+
+-- Electronic cash ledger: one cell per tax head and minor head. Absent cells are zero.
+CREATE TABLE IF NOT EXISTS cash_balances (
+  gstin  TEXT NOT NULL,
+  head   TEXT NOT NULL,
+  minor  TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  PRIMARY KEY (gstin, head, minor)
+) STRICT;
+
+-- Electronic credit ledger. Absent heads are zero.
+CREATE TABLE IF NOT EXISTS credit_balances (
+  gstin   TEXT NOT NULL,
+  head    TEXT NOT NULL,
+  amount  INTEGER NOT NULL,
+  blocked INTEGER NOT NULL,
+  PRIMARY KEY (gstin, head)
+) STRICT;

@@ -1,0 +1,304 @@
+//! Starts and stops the sandbox: two listeners and the job worker. This is the one place that speaks HTTP to GSPs.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::serve::ListenerExt;
+use bytes::Bytes;
+use gstn::Environment;
+use http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use suvidha_seam::Seam;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::call::Call;
+use crate::call_log::{CallLog, Received, redacted};
+use crate::certificate;
+use crate::clock::ist_date;
+use crate::config::Config;
+use crate::db::Db;
+use crate::fault::Fault;
+use crate::jobs;
+use crate::management;
+use crate::respond::Answer;
+use crate::routes;
+use crate::simulator::Simulator;
+use crate::taxpayers::{self, CONSENT_MINUTES, NewTaxpayer, Taxpayer, TaxpayerError};
+
+/// How long a shutdown waits for calls that are being answered.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The configuration asks for production.
+    #[error("the simulated GSTN starts as a sandbox only, not as {0}")]
+    NotASandbox(Environment),
+    /// A setting is out of its range.
+    #[error("{setting} must be {expected}")]
+    Setting {
+        /// The key in the configuration.
+        setting: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The certificate kept in the data directory cannot be used.
+    #[error("{path} cannot be used as the sandbox's key or certificate: {reason}")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database is another program's, or a newer version's.
+    #[error("{path} is not a database of this sandbox, or of a newer one (schema version {version})")]
+    ForeignDatabase {
+        /// The file.
+        path: PathBuf,
+        /// The schema version it names.
+        version: i64,
+    },
+    /// The database could not be opened.
+    #[error("the sandbox database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address wanted.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl SandboxError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+}
+
+/// The simulated GSTN.
+#[derive(Debug)]
+pub struct Sandbox;
+
+/// A sandbox at work. Dropping it stops it at once, as a crash would; [`Running::shutdown`] lets it finish.
+pub struct Running {
+    /// Where the simulated GSTN listens: the upstream of a gateway.
+    pub gstn: SocketAddr,
+    /// Where the management port listens.
+    pub management: SocketAddr,
+    /// The GSTN certificate (X.509, PEM), for which app keys are to be encrypted.
+    pub certificate_pem: PathBuf,
+    simulator: Arc<Simulator>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox on the current tokio runtime.
+    ///
+    /// The data directory is made when it is missing, and so are the database and the certificate in it.
+    /// Unfinished jobs of an earlier run are taken up again.
+    ///
+    /// # Errors
+    /// See [`SandboxError`]; nothing listens then.
+    pub async fn start(config: Config, seam: Seam) -> Result<Running, SandboxError> {
+        check(&config)?;
+        let (listen, management) = (config.listen, config.management);
+        let opened = tokio::task::spawn_blocking(move || open(config, seam)).await;
+        let (simulator, certificate_pem) =
+            opened.map_err(|error| SandboxError::io(Path::new("the sandbox"), io::Error::other(error)))??;
+        let simulator = Arc::new(simulator);
+        let gstn_listener = bind(listen).await?;
+        let management_listener = bind(management).await?;
+        let local = |listener: &TcpListener, address| {
+            listener.local_addr().map_err(|source| SandboxError::Listen { address, source })
+        };
+        let (gstn, management) = (local(&gstn_listener, listen)?, local(&management_listener, management)?);
+        let (stop, stopped) = watch::channel(false);
+        let gstn_routes = Router::new().fallback(answer_call).with_state(simulator.clone());
+        let management_routes = management::routes(simulator.clone());
+        let tasks = vec![
+            tokio::spawn(serve(gstn_listener, gstn_routes, stopped.clone())),
+            tokio::spawn(serve(management_listener, management_routes, stopped.clone())),
+            tokio::spawn(jobs::work(simulator.clone(), stopped)),
+        ];
+        tracing::info!(%gstn, %management, "the simulated GSTN is listening");
+        Ok(Running { gstn, management, certificate_pem, simulator, stop, tasks })
+    }
+}
+
+impl Running {
+    /// Makes a taxpayer, as `POST /taxpayers` on the management port does.
+    ///
+    /// # Errors
+    /// See [`TaxpayerError`].
+    pub async fn create_taxpayer(&self, wanted: NewTaxpayer) -> Result<Taxpayer, TaxpayerError> {
+        let simulator = self.simulator.clone();
+        tokio::task::spawn_blocking(move || {
+            let (seam, otp) = (&simulator.seam, &simulator.config.otp);
+            simulator.db.write(|tx| taxpayers::create(tx, seam, otp, wanted))
+        })
+        .await
+        .unwrap_or_else(|_| Err(TaxpayerError::Database(rusqlite::Error::UnwindingPanic)))
+    }
+
+    /// Stops listening, answers what was asked already, and stops. Unfinished jobs stay on the list.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        for mut task in std::mem::take(&mut self.tasks) {
+            if tokio::time::timeout(GRACE, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("gstn", &self.gstn)
+            .field("management", &self.management)
+            .field("certificate_pem", &self.certificate_pem)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+fn check(config: &Config) -> Result<(), SandboxError> {
+    if config.environment != Environment::Sandbox {
+        return Err(SandboxError::NotASandbox(config.environment));
+    }
+    let must = |holds: bool, setting, expected| {
+        if holds { Ok(()) } else { Err(SandboxError::Setting { setting, expected }) }
+    };
+    must(
+        CONSENT_MINUTES.contains(&config.consent_minutes),
+        "consent_minutes",
+        "360 (six hours) to 43200 (thirty days)",
+    )?;
+    must(config.token_minutes > 0, "token_minutes", "at least 1")?;
+    must(!config.otp.is_empty(), "otp", "at least one character")?;
+    must(config.max_body_bytes > 0, "max_body_bytes", "at least 1")
+}
+
+fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError> {
+    fs::create_dir_all(&config.data_dir).map_err(|error| SandboxError::io(&config.data_dir, error))?;
+    let made_in = i32::from(ist_date(seam.now()).year());
+    let certificate = certificate::load_or_create(&config.data_dir, made_in)?;
+    let simulator = Simulator {
+        db: Db::open(&config.data_dir)?,
+        private_key: certificate.private_key,
+        certificate_pem: certificate.pem,
+        call_log: CallLog::new(config.remembered_calls),
+        new_job: Notify::new(),
+        config,
+        seam,
+    };
+    Ok((simulator, certificate.pem_path))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, SandboxError> {
+    TcpListener::bind(address).await.map_err(|source| SandboxError::Listen { address, source })
+}
+
+async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
+    // Small answers wait for nothing.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let stopped = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "a listener of the sandbox failed");
+    }
+}
+
+/// Takes a call of the GSTN listener to its answer. All real work blocks (RSA, SQLite), so it leaves the I/O threads.
+async fn answer_call(State(simulator): State<Arc<Simulator>>, request: Request) -> Response {
+    let at = simulator.seam.now();
+    let (parts, body) = request.into_parts();
+    let (body, unreadable) = match Limited::new(body, simulator.config.max_body_bytes).collect().await {
+        Ok(body) => (body.to_bytes(), None),
+        Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), Some(too_large())),
+        Err(_) => (Bytes::new(), Some(broken_off())),
+    };
+    let call = Call::new(parts.method, parts.uri, parts.headers, body, at);
+    let answered = tokio::task::spawn_blocking(move || {
+        let outcome = match unreadable {
+            Some(fault) => Err(fault),
+            None => routes::answer(&simulator, &call),
+        };
+        let answer = outcome.unwrap_or_else(Answer::from);
+        simulator.call_log.add(received(&simulator, &call, &answer, at));
+        answer
+    });
+    answered.await.unwrap_or_else(|_| Answer::from(Fault::internal())).into_response()
+}
+
+fn too_large() -> Fault {
+    Fault::new("SBX413", "The request body is larger than the sandbox takes")
+        .at(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+fn broken_off() -> Fault {
+    Fault::new("GEN5007", "Malformed Request").at(StatusCode::BAD_REQUEST)
+}
+
+/// The two members of a body by which the log names a call.
+#[derive(Default, Deserialize)]
+struct Named {
+    #[serde(default)]
+    action: Value,
+    #[serde(default)]
+    username: Value,
+}
+
+fn received(simulator: &Simulator, call: &Call, answer: &Answer, at: Timestamp) -> Received {
+    let named: Named = serde_json::from_slice(&call.body).unwrap_or_default();
+    let action = named.action.as_str().or_else(|| call.query("action")).map(str::to_owned);
+    let gstin = call.header(gstn::headers::GSTIN).or_else(|| call.query("gstin")).map(str::to_owned);
+    let of_user = || {
+        let username = named.username.as_str().or_else(|| call.header(gstn::headers::USERNAME))?;
+        let taxpayer = simulator.db.read(|tx| taxpayers::by_username(tx, username, "")).ok().flatten();
+        taxpayer.map(|taxpayer| taxpayer.gstin.to_string())
+    };
+    Received {
+        id: 0,
+        at,
+        method: call.method.to_string(),
+        path: call.uri.path().to_owned(),
+        action,
+        gstin: gstin.or_else(of_user),
+        headers: redacted(&call.headers),
+        body_bytes: call.body.len(),
+        status: answer.status.as_u16(),
+        error_cd: answer.error_cd.clone(),
+    }
+}
