@@ -43,7 +43,9 @@ impl StatusCd {
     }
 
     fn read(text: &str) -> Option<Self> {
-        [Self::Zero, Self::One, Self::Two, Self::Three].into_iter().find(|status| status.as_str() == text.trim())
+        [Self::Zero, Self::One, Self::Two, Self::Three]
+            .into_iter()
+            .find(|status| status.as_str() == text.trim())
     }
 }
 
@@ -62,7 +64,8 @@ impl Serialize for StatusCd {
 impl<'de> Deserialize<'de> for StatusCd {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = tolerant::text(deserializer)?.unwrap_or_default();
-        Self::read(&text).ok_or_else(|| serde::de::Error::custom("status_cd must be \"0\", \"1\", \"2\" or \"3\""))
+        Self::read(&text)
+            .ok_or_else(|| serde::de::Error::custom("status_cd must be \"0\", \"1\", \"2\" or \"3\""))
     }
 }
 
@@ -78,7 +81,7 @@ pub struct ErrorBody {
 }
 
 /// A request with a payload: `{action, data, hmac}`, and for a filing `{action, data, sign, st, sid}`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Request {
     /// What to do, such as `RETSAVE`.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
@@ -186,5 +189,136 @@ impl Reply {
     pub fn failed(error_cd: impl Into<String>, message: impl Into<String>) -> Self {
         let error = ErrorBody { error_cd: error_cd.into(), message: message.into() };
         Self { status_cd: StatusCd::Zero, error: Some(error), ..Self::done() }
+    }
+}
+
+/// Payloads, keys, tokens and one-time passwords stay out of logs: only names and outcomes are shown.
+macro_rules! shown_without_contents {
+    ($($name:ident { $($field:ident),+ }),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &self.$field))+.finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+shown_without_contents!(
+    Request { action, st },
+    AuthRequest { action, username },
+    AuthReply { status_cd, expiry },
+    Reply { status_cd, error }
+);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read<T: for<'de> Deserialize<'de>>(value: Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_status_is_read_as_text_or_number_and_written_as_text() {
+        for (value, status) in
+            [(json!("1"), StatusCd::One), (json!(0), StatusCd::Zero), (json!(" 2 "), StatusCd::Two)]
+        {
+            assert_eq!(read::<StatusCd>(value), status);
+        }
+        assert_eq!(serde_json::to_string(&StatusCd::Three).unwrap(), "\"3\"");
+        for value in [json!("P"), json!(null), json!(1.5), json!(true), json!("")] {
+            assert!(serde_json::from_value::<StatusCd>(value).is_err());
+        }
+    }
+
+    #[test]
+    fn a_save_is_read_as_clients_send_it() {
+        let body = json!({"action":"RETSAVE","data":"+/=","hmac":"aa","hdr":null,"st":null,"version":2});
+        let request: Request = read(body);
+        assert_eq!((request.action_or(None), request.data.as_deref()), (Some("RETSAVE"), Some("+/=")));
+        assert_eq!((&request.hdr, &request.st, &request.sign), (&None, &None, &None));
+        assert_eq!(request.extra["version"], 2);
+        let with_headers: Request = read(json!({"hdr":{"clientid":"c","auth-token":"t"},"data":"x"}));
+        assert_eq!(with_headers.hdr.unwrap()["clientid"], "c");
+        let plain: Request = read(json!({"gstin":"33AANCS2882A1ZG","ret_period":"072017"}));
+        assert_eq!(plain.action_or(Some("RETSUBMIT")), Some("RETSUBMIT"));
+        assert_eq!(plain.extra["ret_period"], "072017");
+        assert!(serde_json::from_value::<Request>(json!({"data":{"b2b":[]}})).is_err());
+    }
+
+    #[test]
+    fn the_bodys_action_comes_before_the_querys() {
+        let request = Request { action: Some("RETSAVE".to_owned()), ..Request::default() };
+        assert_eq!(request.action_or(Some("B2B")), Some("RETSAVE"));
+        assert_eq!(Request::default().action_or(Some(" ")), None);
+        assert_eq!(Request::default().action_or(None), None);
+    }
+
+    #[test]
+    fn escapes_in_base64_are_json_and_nothing_more() {
+        let login: AuthRequest =
+            serde_json::from_str(r#"{"action":"AUTHTOKEN","otp":"a\u002Bb\/c=","app_key":"k","username":7}"#)
+                .unwrap();
+        assert_eq!(login.otp.as_deref(), Some("a+b/c="));
+        assert_eq!(login.username.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn replies_are_read_with_whatever_else_they_hold() {
+        let reply: Reply =
+            read(json!({"status_cd":"0","status_desc":"x","error":{"error_cd":"RET11402","message":"m"}}));
+        assert_eq!(reply.error.as_ref().unwrap().error_cd, "RET11402");
+        assert_eq!(reply.extra["status_desc"], "x");
+        let old: Reply = read(json!({"status_cd":0,"error":{"code":"AUTH4033","desc":"Invalid Session"}}));
+        assert_eq!(
+            old.error.unwrap(),
+            ErrorBody { error_cd: "AUTH4033".into(), message: "Invalid Session".into() }
+        );
+        let login: AuthReply = read(json!({"status_cd":"1","auth_token":"t","expiry":"360","sek":"s"}));
+        assert_eq!(login.expiry, 360);
+    }
+
+    #[test]
+    fn what_we_answer_has_the_shape_clients_expect() {
+        assert_eq!(serde_json::to_value(Reply::done()).unwrap(), json!({"status_cd":"1"}));
+        let failed = serde_json::to_value(Reply::failed("AUTH4033", "Invalid Session")).unwrap();
+        assert_eq!(
+            failed,
+            json!({"status_cd":"0","error":{"error_cd":"AUTH4033","message":"Invalid Session"}})
+        );
+        let login =
+            AuthReply { status_cd: StatusCd::One, auth_token: "t".into(), expiry: 360, sek: "s".into() };
+        let expected = json!({"status_cd":"1","auth_token":"t","expiry":360,"sek":"s"});
+        assert_eq!(serde_json::to_value(login).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let secret = "s3cr3t".to_owned();
+        let extra = Map::from_iter([("auth_token".to_owned(), json!(secret))]);
+        let shown = format!(
+            "{:?} {:?} {:?} {:?}",
+            Request {
+                data: Some(secret.clone()),
+                hdr: Some(json!(secret)),
+                sid: Some(secret.clone()),
+                ..Request::default()
+            },
+            AuthRequest {
+                otp: Some(secret.clone()),
+                auth_token: Some(secret.clone()),
+                ..AuthRequest::default()
+            },
+            AuthReply {
+                status_cd: StatusCd::One,
+                auth_token: secret.clone(),
+                expiry: 1,
+                sek: secret.clone()
+            },
+            Reply { data: Some(secret.clone()), extra, ..Reply::done() },
+        );
+        assert!(!shown.contains("s3cr3t") && shown.contains("status_cd"), "{shown}");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! GSTN's own documents mix hyphens and underscores; the names here are the ones on the wire, in lower case.
 
+use std::fmt;
+
 use crate::identifiers::{Gstin, StateCode};
 
 /// GSTN's licence key of a GSP, first half. Between an ASP and its GSP: an older way to identify the ASP.
@@ -252,4 +254,167 @@ fn quote(value: &str) -> String {
 
 fn shown(value: &str) -> String {
     format!("{:?}", quote(value))
+}
+
+/// Shows every header but the session's token.
+impl fmt::Debug for GstnHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GstnHeaders")
+            .field("state_cd", &self.state_cd)
+            .field("ip_usr", &self.ip_usr)
+            .field("txn", &self.txn)
+            .field("username", &self.username)
+            .field("auth_token", &self.auth_token.map(|_| "…"))
+            .field("gstin", &self.gstin)
+            .field("ret_period", &self.ret_period)
+            .field("rtn_typ", &self.rtn_typ)
+            .field("userrole", &self.userrole)
+            .field("api_version", &self.api_version)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::catalogue;
+
+    type Pairs = &'static [(&'static str, &'static str)];
+
+    const WHOLE: Pairs = &[
+        (STATE_CD, "33"),
+        (IP_USR, "123.456.789.100"),
+        (TXN, "txn123"),
+        (USERNAME, "TN_NT2.2265"),
+        (AUTH_TOKEN, "5d0c5d1a6a7c4bd48d4a1a6f5b7e2c11"),
+        (GSTIN, "33AANCS2882A1ZG"),
+        (RET_PERIOD, "072025"),
+    ];
+
+    fn read<'a>(pairs: &[(&str, &'a str)]) -> Result<GstnHeaders<'a>, HeaderFault> {
+        GstnHeaders::read(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1))
+    }
+
+    fn without(header: &str) -> Vec<(&'static str, &'static str)> {
+        WHOLE.iter().copied().filter(|pair| pair.0 != header).collect()
+    }
+
+    fn with(header: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+        let mut pairs = without(header);
+        pairs.push((header, value));
+        pairs
+    }
+
+    #[test]
+    fn a_whole_set_of_headers_passes_the_strict_check() {
+        let headers = read(WHOLE).unwrap();
+        assert_eq!(headers.contradictions(), Ok(()));
+        assert_eq!(headers.missing_mandatory(true), None);
+    }
+
+    #[test]
+    fn each_missing_header_has_its_code() {
+        let expected = [
+            (USERNAME, "GSP004"),
+            (GSTIN, "GSP005"),
+            (TXN, "GSP006"),
+            (IP_USR, "GSP007"),
+            (AUTH_TOKEN, "GSP008"),
+            (STATE_CD, "GSP009"),
+        ];
+        for (header, code) in expected {
+            let fault = read(&without(header)).unwrap().missing_mandatory(true).unwrap();
+            assert_eq!((fault.code(), fault.header()), (code, header));
+            assert_eq!(fault.to_string(), format!("the header `{header}` is missing"));
+        }
+    }
+
+    #[test]
+    fn a_login_needs_neither_gstin_nor_session() {
+        let headers = read(&[(STATE_CD, "33"), (IP_USR, "10.0.0.1"), (TXN, "1")]).unwrap();
+        assert_eq!(headers.missing_mandatory(false), None);
+        assert_eq!(headers.missing_mandatory(true).unwrap().code(), "GSP005");
+    }
+
+    #[test]
+    fn the_strict_check_wants_right_forms_too() {
+        let code =
+            |header, value| read(&with(header, value)).unwrap().missing_mandatory(true).unwrap().code();
+        assert_eq!(code(STATE_CD, "7"), "GSP009A");
+        assert_eq!(code(STATE_CD, "TN"), "GSP009A");
+        assert_eq!(code(GSTIN, "33AANCS2882A1Z"), "GSP005A");
+        let masked = read(&with(GSTIN, "33AANCS2882A1Z5")).unwrap();
+        assert_eq!(masked.missing_mandatory(true), None, "a masked check digit is GSTN's to judge");
+    }
+
+    #[test]
+    fn a_state_that_is_not_the_gstins_is_a_contradiction() {
+        let fault = read(&with(STATE_CD, "27")).unwrap().contradictions().unwrap_err();
+        assert_eq!(fault.code(), "GSP009B");
+        assert_eq!(fault.to_string(), "the header `state-cd` is \"27\", but `gstin` begins with \"33\"");
+        assert_eq!(read(&with(GSTIN, "not a gstin")).unwrap().contradictions(), Ok(()));
+    }
+
+    #[test]
+    fn tax_periods_are_read_in_both_spellings() {
+        let period = |pairs: &[(&str, &'static str)]| read(pairs).unwrap().ret_period;
+        assert_eq!(period(&[(RET_PERIOD, "072025")]), Some("072025"));
+        assert_eq!(period(&[(RET_PRD, "072025 ")]), Some("072025"));
+        let both = read(&[(RET_PERIOD, "072025"), (RET_PRD, "072025 ")]).unwrap();
+        assert_eq!(both.contradictions(), Ok(()));
+        let fault =
+            read(&[(RET_PERIOD, "072025"), (RET_PRD, "062025")]).unwrap().contradictions().unwrap_err();
+        assert_eq!(fault.code(), "GSP631");
+    }
+
+    #[test]
+    fn only_a_period_that_cannot_be_one_is_malformed() {
+        let check = |value: &'static str| read(&[(RET_PRD, value)]).unwrap().contradictions();
+        for value in ["012017", "122025", "132024", "162099", "", "  "] {
+            assert_eq!(check(value), Ok(()), "{value}");
+        }
+        for value in ["172024", "002024", "72025", "2025-07", "072150", "07202५", "July25"] {
+            assert_eq!(check(value).unwrap_err().code(), "GSP630", "{value}");
+        }
+        let complaint = check("2025-07").unwrap_err().to_string();
+        assert!(complaint.contains("\"2025-07\"") && complaint.contains("MMYYYY"), "{complaint}");
+    }
+
+    #[test]
+    fn a_fault_never_quotes_a_token() {
+        let token = "s3cr3t".repeat(200);
+        let fault = read(&[(AUTH_TOKEN, &token)]).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "the header `auth-token` is 1200 bytes long; it must be at most 512 bytes"
+        );
+        assert!(!read(&[(AUTH_TOKEN, "s3cr3t\u{7}")]).unwrap_err().to_string().contains("s3cr3t"));
+        assert!(!format!("{:?}", read(&[(AUTH_TOKEN, "s3cr3t")]).unwrap()).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn every_fault_is_in_the_catalogue() {
+        for code in
+            ["GSP004", "GSP005", "GSP005A", "GSP006", "GSP007", "GSP008", "GSP009", "GSP009A", "GSP009B"]
+        {
+            assert!(catalogue::error(code).is_some(), "{code}");
+        }
+        assert!(catalogue::error("GSP630").is_some() && catalogue::error("GSP631").is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_are_read_or_refused(values in proptest::collection::vec("\\PC{0,20}|[0-9]{2,6}", 11)) {
+            let names = [STATE_CD, IP_USR, TXN, USERNAME, AUTH_TOKEN, GSTIN, RET_PERIOD, RET_PRD, RTN_TYP, USERROLE];
+            let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
+            let headers = read(&pairs).unwrap();
+            let faults = [headers.contradictions().err(), headers.missing_mandatory(true), headers.missing_mandatory(false)];
+            for fault in faults.into_iter().flatten() {
+                prop_assert!(catalogue::error(fault.code()).is_some());
+                prop_assert!(fault.to_string().len() < 400);
+            }
+        }
+    }
 }

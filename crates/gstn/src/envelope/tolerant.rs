@@ -11,7 +11,9 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
         Value::String(text) => Ok(Some(text)),
         Value::Number(number) => Ok(Some(number.to_string())),
         Value::Bool(truth) => Ok(Some(truth.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(D::Error::custom("a text is wanted, not a list or an object")),
+        Value::Array(_) | Value::Object(_) => {
+            Err(D::Error::custom("a text is wanted, not a list or an object"))
+        }
     }
 }
 
