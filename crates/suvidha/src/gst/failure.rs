@@ -1,0 +1,102 @@
+//! Puts a failed call into words: whose fault it was, what to do, and an exit code for scripts.
+
+use serde_json::json;
+use suvidha_client::{Error, Origin};
+
+use crate::exit::{Exit, Failure};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut message = match error.refusal() {
+            Some(_) => format!("{}: {error}", who(&error)),
+            None => error.to_string(),
+        };
+        if let Some(id) = error.request_id() {
+            message.push_str(&format!(" (request {id})"));
+        }
+        let mut details = json!({"origin": error.origin().as_str(), "retryable": error.retryable()});
+        let optional = [("error_cd", error.code()), ("request_id", error.request_id())];
+        for (key, value) in optional.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            details[key] = value.into();
+        }
+        let failure = Failure::new(exit(&error), message).details(details);
+        match &error {
+            Error::OtpRequired(_) => failure.remedy("Log in again: `suvidha gst login`."),
+            _ => match error.remedy() {
+                Some(remedy) => failure.remedy(remedy),
+                None => failure,
+            },
+        }
+    }
+}
+
+fn who(error: &Error) -> &'static str {
+    match error.origin() {
+        Origin::Gsp => "the gateway refused the call",
+        Origin::Gstn => "GSTN refused the call",
+        Origin::Network => "the call did not get through to GSTN",
+        Origin::Client => "the call was not accepted",
+    }
+}
+
+fn exit(error: &Error) -> Exit {
+    match error {
+        Error::OtpRequired(_) => Exit::Permission,
+        Error::Throttled { .. } | Error::StillProcessing { .. } => Exit::TryLater,
+        Error::Unavailable { .. } => Exit::Unavailable,
+        Error::Protocol { .. } => Exit::Protocol,
+        Error::Invalid(_) => Exit::Data,
+        Error::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Exit::Permission
+        }
+        Error::File { .. } => Exit::Io,
+        _ => match error.refusal() {
+            Some(refusal) if refusal.origin == Origin::Network => Exit::Unavailable,
+            Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {
+                Exit::Permission
+            }
+            _ => Exit::Refused,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use suvidha_client::Refusal;
+
+    use super::*;
+
+    fn refusal(code: &str, origin: Origin, http_status: u16) -> Box<Refusal> {
+        Box::new(Refusal {
+            http_status,
+            code: code.to_owned(),
+            message: "said so".to_owned(),
+            origin,
+            retryable: false,
+            remedy: Some("do this".to_owned()),
+            request_id: Some("0190".to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_refusal_names_who_refused_and_what_to_do() {
+        let failure = Failure::from(Error::Refused(refusal("RET191106", Origin::Gstn, 200)));
+        assert_eq!(failure.exit, Exit::Refused);
+        let expected = "suvidha: GSTN refused the call: RET191106: said so (request 0190)\n  do this";
+        assert_eq!(failure.to_string(), expected);
+        assert!(failure.as_json().contains(r#""error_cd":"RET191106""#));
+    }
+
+    #[test]
+    fn exit_codes_tell_apart_what_a_script_must_treat_differently() {
+        let exit = |error| Failure::from(error).exit;
+        assert_eq!(exit(Error::OtpRequired(refusal("AUTH4033", Origin::Gstn, 200))), Exit::Permission);
+        assert_eq!(exit(Error::Refused(refusal("GSP602", Origin::Gsp, 401))), Exit::Permission);
+        assert_eq!(exit(Error::Refused(refusal("GSP030", Origin::Network, 502))), Exit::Unavailable);
+        assert_eq!(exit(Error::StillProcessing { reference_id: "r".to_owned() }), Exit::TryLater);
+        assert_eq!(
+            exit(Error::Unavailable { what: "x".to_owned(), may_have_arrived: false }),
+            Exit::Unavailable
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! `suvidha gst`: an ASP's first tool. It logs a taxpayer in and calls GSTN through a gateway, from a terminal.
+
+mod connection;
+mod failure;
+mod filing;
+mod login;
+mod public;
+mod returns;
+mod rows;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use suvidha_seam::Seam;
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+use connection::SessionPlace;
+
+/// `suvidha gst`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes:
+   0  done
+   1  GSTN or the gateway said no, or GSTN refused rows of what was saved
+  64  the command line is wrong
+  65  what was given is wrong: a payload, a token, a certificate
+  69  the gateway or GSTN cannot be reached
+  75  not now: GSTN is still at it, or there were too many calls
+  76  the answer cannot be understood, or was changed on the way
+  77  not logged in, or the token is not accepted")]
+pub(crate) struct Gst {
+    /// File that keeps the login, for its owner alone. $XDG_STATE_HOME/suvidha/session.json when left out
+    #[arg(long, global = true, value_name = "FILE", env = "SUVIDHA_SESSION")]
+    session: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    command: GstCommand,
+}
+
+/// `suvidha gst …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GstCommand {
+    /// Log a taxpayer in with an OTP, and keep the session
+    ///
+    /// The other commands go on with it, and prolong it while the taxpayer's consent lasts.
+    #[command(after_help = "\
+With `suvidha up` running on this machine, `suvidha gst login --demo` is all it takes.
+The token is best given in the environment (SUVIDHA_TOKEN) or in a file (--token-file).")]
+    Login(login::Login),
+    /// End the session at GSTN and forget it
+    Logout,
+    /// Look a taxpayer up in the public register; needs no login where a gateway and token are given
+    Search(public::Search),
+    /// Save rows of a GSTR-1; prints the reference_id under which GSTN works on them
+    Save(returns::Save),
+    /// Ask what has become of a save, a reset or a proceed-to-file
+    Status(returns::Status),
+    /// Read saved rows of a GSTR-1 back
+    Get(returns::Get),
+    /// Show the summary of a GSTR-1
+    Summary(returns::Summary),
+    /// Throw away everything saved in a GSTR-1 and not filed
+    Reset(returns::Reset),
+    /// File a GSTR-1, signed with an OTP sent to the signatory. There is no way back
+    File(filing::File),
+}
+
+/// Runs `suvidha gst …`.
+pub(crate) fn run(gst: Gst, output: Output, seam: &Seam) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io(Exit::Unavailable, "cannot start", &error))?;
+    let place = SessionPlace::new(gst.session, seam.clone())?;
+    runtime.block_on(async {
+        match gst.command {
+            GstCommand::Login(login) => login.run(&place, output).await,
+            GstCommand::Logout => login::logout(&place, output).await,
+            GstCommand::Search(search) => search.run(&place, output).await,
+            GstCommand::Save(save) => save.run(&place, output).await,
+            GstCommand::Status(status) => status.run(&place, output).await,
+            GstCommand::Get(get) => get.run(&place, output).await,
+            GstCommand::Summary(summary) => summary.run(&place, output).await,
+            GstCommand::Reset(reset) => reset.run(&place, output).await,
+            GstCommand::File(file) => file.run(&place, output).await,
+        }
+    })
+}

@@ -1,0 +1,290 @@
+//! `suvidha gst save`, `status`, `get`, `summary` and `reset`: a GSTR-1 before it is filed.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use gstn::ReturnPeriod;
+use serde::Serialize;
+use serde_json::{Value, json};
+use suvidha_client::{Error, Gstr1, Patience, Progress, RefusedRow, ReturnStatus, SummaryKind};
+
+use crate::exit::{Exit, Failure};
+use crate::output::{Answer, Output, fields, table};
+
+use super::connection::SessionPlace;
+use super::rows;
+
+/// `suvidha gst save`.
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    #[command(flatten)]
+    period: Period,
+    /// The rows: GSTR-1 JSON as GSTN defines it; `-` is standard input
+    file: PathBuf,
+    /// Wait until GSTN has worked on it, and say what was refused
+    #[arg(long)]
+    wait: bool,
+}
+
+/// `suvidha gst status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    period: Period,
+    /// What `save` or `reset` printed
+    reference_id: String,
+    /// Wait until GSTN has worked on it
+    #[arg(long)]
+    wait: bool,
+}
+
+/// `suvidha gst get`.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    period: Period,
+    /// Which section: B2B, B2CL, B2CS, CDNR, CDNUR, EXP, AT, TXP, NIL, HSNSUM, DOCISS, …
+    #[arg(value_parser = section)]
+    section: String,
+    /// Only rows with this counterparty
+    #[arg(long, value_name = "GSTIN")]
+    ctin: Option<String>,
+    /// One more parameter of GSTN's API, e.g. from_time=01-04-2026; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    query: Vec<(String, String)>,
+}
+
+/// `suvidha gst summary`.
+#[derive(Debug, Args)]
+pub(crate) struct Summary {
+    #[command(flatten)]
+    period: Period,
+    /// With totals by counterparty
+    #[arg(long)]
+    long: bool,
+}
+
+/// `suvidha gst reset`.
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    period: Period,
+    /// Wait until GSTN has done it
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Which tax period.
+#[derive(Debug, Args)]
+pub(crate) struct Period {
+    /// The tax period, month and year: 042026 is April 2026
+    #[arg(long, value_name = "MMYYYY")]
+    pub(crate) period: ReturnPeriod,
+}
+
+fn section(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plain { Ok(text.to_ascii_uppercase()) } else { Err("a section is a name such as B2B".to_owned()) }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "write it as NAME=VALUE".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Save {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let payload = read_payload(&self.file)?;
+        let (gsp, session) = place.open().await?;
+        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let reference_id = gstr1.save(payload).await?;
+        started(&gstr1, reference_id, self.wait, output).await
+    }
+}
+
+fn read_payload(file: &PathBuf) -> Result<Vec<u8>, Failure> {
+    let read = if file.as_os_str() == "-" {
+        let mut payload = Vec::new();
+        io::stdin().lock().read_to_end(&mut payload).map(|_| payload)
+    } else {
+        fs::read(file)
+    };
+    read.map_err(|error| Failure::io(Exit::Data, format_args!("cannot read {}", file.display()), &error))
+}
+
+impl Reset {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let (gsp, session) = place.open().await?;
+        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let reference_id = gstr1.reset().await?;
+        started(&gstr1, reference_id, self.wait, output).await
+    }
+}
+
+/// Shows the reference id of a job, or its outcome where the caller waits for it.
+async fn started(gstr1: &Gstr1<'_>, reference_id: String, wait: bool, output: Output) -> Result<(), Failure> {
+    if !wait {
+        return output.show(&Started { reference_id });
+    }
+    let status = gstr1.wait(&reference_id, Patience::default()).await?;
+    let outcome = outcome(&status);
+    output.show(&Outcome { reference_id, status })?;
+    outcome
+}
+
+/// Fails unless GSTN took everything.
+pub(crate) fn outcome(status: &ReturnStatus) -> Result<(), Failure> {
+    match status.progress {
+        Progress::Processed => Ok(()),
+        Progress::ProcessedWithErrors => {
+            Err(Failure::new(Exit::Refused, "GSTN refused some of the rows, and kept the others")
+                .remedy("Correct the rows listed, and save them again."))
+        }
+        _ => {
+            let why = status
+                .refused
+                .first()
+                .map_or(String::new(), |row| format!(": {}: {}", row.code, row.message));
+            Err(Failure::new(Exit::Refused, format_args!("GSTN refused it, and kept nothing{why}")))
+        }
+    }
+}
+
+impl Status {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let (gsp, session) = place.open().await?;
+        let gstr1 = gsp.gstr1(&session, self.period.period);
+        if self.wait {
+            return started(&gstr1, self.reference_id, true, output).await;
+        }
+        let status = gstr1.status(&self.reference_id).await?;
+        output.show(&Outcome { reference_id: self.reference_id, status })
+    }
+}
+
+impl Get {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let (gsp, session) = place.open().await?;
+        let mut query: Vec<_> =
+            self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        query.extend(self.ctin.as_deref().map(|ctin| ("ctin", ctin)));
+        let found = gsp.gstr1(&session, self.period.period).section(&self.section, &query).await;
+        let documents = match found {
+            Ok(documents) => documents,
+            Err(Error::NoDocuments(_)) => json!({}),
+            Err(error) => return Err(error.into()),
+        };
+        output.show(&Section { name: self.section, documents })
+    }
+}
+
+impl Summary {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let (gsp, session) = place.open().await?;
+        let kind = if self.long { SummaryKind::Long } else { SummaryKind::Short };
+        let summary = gsp.gstr1(&session, self.period.period).summary(kind).await?;
+        output.show(&Totals(summary.value().clone()))
+    }
+}
+
+#[derive(Serialize)]
+struct Started {
+    reference_id: String,
+}
+
+impl Answer for Started {
+    fn words(&self) -> String {
+        fields(&[("reference_id", self.reference_id.clone())])
+    }
+}
+
+/// RETSTATUS; a program gets what GSTN answered, and the reference id beside it.
+struct Outcome {
+    reference_id: String,
+    status: ReturnStatus,
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = self.status.raw.clone();
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("reference_id".to_owned(), Value::from(self.reference_id.as_str()));
+        }
+        answer.serialize(serializer)
+    }
+}
+
+impl Answer for Outcome {
+    fn words(&self) -> String {
+        let status = format!("{} ({})", self.status.progress.as_str(), self.status.progress);
+        let mut text = fields(&[("reference_id", self.reference_id.clone()), ("status", status)]);
+        if !self.status.refused.is_empty() {
+            let row = |row: &RefusedRow| {
+                let section = if row.section.is_empty() { "all" } else { &row.section };
+                let group = row.group.clone().unwrap_or_default();
+                [section.to_owned(), group, row.documents.join(" "), row.code.clone(), row.message.clone()]
+            };
+            let rows: Vec<_> = self.status.refused.iter().map(row).collect();
+            text.push('\n');
+            text.push_str(&table(["SECTION", "GROUP", "DOCUMENTS", "ERROR", "MEANING"], &rows));
+        }
+        text
+    }
+}
+
+struct Section {
+    name: String,
+    documents: Value,
+}
+
+impl Serialize for Section {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.documents.serialize(serializer)
+    }
+}
+
+impl Answer for Section {
+    fn words(&self) -> String {
+        match rows::table_of(&self.documents) {
+            Some(table) => table,
+            None => format!("nothing saved in {}\n", self.name),
+        }
+    }
+}
+
+/// RETSUM, as GSTN gives it.
+#[derive(Serialize)]
+struct Totals(Value);
+
+impl Answer for Totals {
+    fn words(&self) -> String {
+        let text = |key: &str| self.0.get(key).map(rows::cell).unwrap_or_default();
+        let mut words =
+            fields(&[("gstin", text("gstin")), ("period", text("ret_period")), ("checksum", text("chksum"))]);
+        let mut lines = Vec::new();
+        for section in self.0["sec_sum"].as_array().into_iter().flatten() {
+            let name = section.get("sec_nm").map(rows::cell).unwrap_or_default();
+            lines.push(totals(name, section));
+            for part in section["cpty_sum"].as_array().into_iter().flatten() {
+                lines.push(totals(
+                    format!("  {}", part.get("ctin").map(rows::cell).unwrap_or_default()),
+                    part,
+                ));
+            }
+        }
+        words.push('\n');
+        let headings = ["SECTION", "RECORDS", "VALUE", "TAXABLE", "IGST", "CGST", "SGST", "CESS"];
+        words.push_str(&table(headings, &lines));
+        words
+    }
+}
+
+fn totals(name: String, of: &Value) -> [String; 8] {
+    let amount = |key: &str| of.get(key).map(rows::amount).unwrap_or_default();
+    let records = of.get("ttl_rec").map(rows::cell).unwrap_or_default();
+    let [value, taxable] = ["ttl_val", "ttl_tax"].map(amount);
+    let [igst, cgst, sgst, cess] = ["ttl_igst", "ttl_cgst", "ttl_sgst", "ttl_cess"].map(amount);
+    [name, records, value, taxable, igst, cgst, sgst, cess]
+}
