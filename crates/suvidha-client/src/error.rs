@@ -112,6 +112,12 @@ pub enum Error {
         /// Whether the call may have reached GSTN all the same: then look before repeating a change.
         may_have_arrived: bool,
     },
+    /// The gateway's TLS certificate is not trusted, or is another's. Nothing was sent.
+    #[error("{what}")]
+    Untrusted {
+        /// Which gateway, and what is wrong with its certificate.
+        what: String,
+    },
     /// The answer is not what the protocol promises: not JSON, a wrong HMAC, a redirect.
     #[error("{what}")]
     Protocol {
@@ -157,7 +163,7 @@ impl Error {
     /// Whose fault it was.
     pub fn origin(&self) -> Origin {
         match self {
-            Self::Unavailable { .. } => Origin::Network,
+            Self::Unavailable { .. } | Self::Untrusted { .. } => Origin::Network,
             Self::Protocol { .. } | Self::StillProcessing { .. } => Origin::Gstn,
             Self::Invalid(_) | Self::File { .. } => Origin::Client,
             _ => self.refusal().map_or(Origin::Gstn, |refusal| refusal.origin),
@@ -168,7 +174,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Throttled { .. } | Self::StillProcessing { .. } => true,
-            Self::Protocol { .. } | Self::Invalid(_) | Self::File { .. } => false,
+            Self::Untrusted { .. } | Self::Protocol { .. } | Self::Invalid(_) | Self::File { .. } => false,
             _ => self.refusal().is_some_and(|refusal| refusal.retryable),
         }
     }

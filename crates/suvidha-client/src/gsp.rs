@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gstn::crypto::PublicKey;
 use gstn::{Gstin, IpUsr, StateCode, headers};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method};
 use suvidha_seam::Seam;
 use tokio::sync::Mutex;
 
@@ -197,21 +197,23 @@ impl Gsp {
         true
     }
 
-    /// Behind a path prefix of the API alone (`/gsp/api`), the certificate lies at the root.
+    /// Where the prefix is one of the API alone (`/gsp/api`), the certificate lies at the root.
     async fn fetch_certificate(&self) -> Result<PublicKey, Error> {
         let prefix = self.0.transport.base().prefix();
-        let mut answer = self.get_plain(format!("{prefix}{CERTIFICATE_PATH}")).await?;
-        if answer.status == StatusCode::NOT_FOUND && !prefix.is_empty() {
-            answer = self.get_plain(CERTIFICATE_PATH.to_owned()).await?;
+        match self.certificate_at(format!("{prefix}{CERTIFICATE_PATH}")).await {
+            Err(Error::Refused(_) | Error::Protocol { .. }) if !prefix.is_empty() => {
+                self.certificate_at(CERTIFICATE_PATH.to_owned()).await
+            }
+            outcome => outcome,
         }
+    }
+
+    async fn certificate_at(&self, target: String) -> Result<PublicKey, Error> {
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        let answer = self.0.transport.send(Request { method: Method::GET, target, headers, body }).await?;
         check(&answer, Stage::Outside)?;
         PublicKey::from_any(&answer.body)
             .map_err(|error| protocol(&answer, &format!("is no certificate of GSTN: {error}")))
-    }
-
-    async fn get_plain(&self, target: String) -> Result<Answer, Error> {
-        let (headers, body) = (HeaderMap::new(), Bytes::new());
-        self.0.transport.send(Request { method: Method::GET, target, headers, body }).await
     }
 
     /// Sends a call with the ASP's token. `path` starts after the prefix, with the family.

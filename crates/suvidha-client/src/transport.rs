@@ -146,6 +146,9 @@ impl Transport {
     async fn connect(&self) -> Result<Sender, Error> {
         match timeout(self.limits.connect, self.open()).await {
             Ok(Ok(sender)) => Ok(sender),
+            Ok(Err(error)) if is_about_the_certificate(&error) => {
+                Err(Error::Untrusted { what: format!("{} is not trusted: {error}", self.base) })
+            }
             Ok(Err(error)) => Err(self.unavailable(false, format_args!("cannot be reached: {error}"))),
             Err(_) => {
                 let seconds = self.limits.connect.as_secs();
@@ -192,6 +195,12 @@ impl Transport {
     fn unavailable(&self, may_have_arrived: bool, what: std::fmt::Arguments<'_>) -> Error {
         Error::Unavailable { what: format!("{} {what}", self.base), may_have_arrived }
     }
+}
+
+/// rustls reports a bad certificate inside an I/O error.
+fn is_about_the_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

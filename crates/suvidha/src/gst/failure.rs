@@ -43,7 +43,7 @@ fn exit(error: &Error) -> Exit {
     match error {
         Error::OtpRequired(_) => Exit::Permission,
         Error::Throttled { .. } | Error::StillProcessing { .. } => Exit::TryLater,
-        Error::Unavailable { .. } => Exit::Unavailable,
+        Error::Unavailable { .. } | Error::Untrusted { .. } => Exit::Unavailable,
         Error::Protocol { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,
         Error::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {

@@ -1,0 +1,9 @@
+//! The client's stories, told against a small stand-in for a gateway with GSTN behind it.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+mod faults;
+mod gstr1;
+mod login;
+mod network;
+mod standin;
+mod tls;
