@@ -42,7 +42,9 @@ fn is_get(call: &Call, action: &str) -> bool {
 pub(crate) fn not_here(call: &Call, resource: &Resource, action: Option<&str>) -> Fault {
     let Resource { family, path } = resource;
     let known_path = catalogue::is_known_path(*family, path).is_some();
-    if catalogue::find(*family, path, call.method.as_str(), action).is_some() {
+    let api = catalogue::find(*family, path, call.method.as_str(), action);
+    // The catalogue guesses at an action that is missing or unknown; a refusal should not.
+    if api.is_some_and(|api| api.action.is_none_or(|known| action.is_some_and(|action| action == known))) {
         let action = action.map(|action| format!(" {action}")).unwrap_or_default();
         return Fault::not_simulated(&format!("{} {}/{path}{action}", call.method, family.as_str()));
     }

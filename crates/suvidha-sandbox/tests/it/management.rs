@@ -1,0 +1,148 @@
+//! The management port, as a developer's script uses it.
+
+use gstn::Environment;
+use gstn::crypto::{Certificate, PublicKey};
+use serde_json::{Value, json};
+use suvidha_sandbox::{Config, Sandbox, SandboxError};
+use suvidha_seam::Seam;
+
+use crate::http::Request;
+use crate::world::{CLIENT_SECRET, World};
+
+fn get(world: &World, path: &str) -> Value {
+    let answer = world.manage(&Request::new("GET", path));
+    assert_eq!(answer.status, 200);
+    answer.json()
+}
+
+#[test]
+fn taxpayers_are_made_shown_and_listed() {
+    let world = World::new();
+    let made = world.taxpayer(&json!({"state": "07", "legal_name": "Meera & Sons"}));
+    assert!(made.gstin.starts_with("07"));
+    let shown = get(&world, &format!("/taxpayers/{}", made.gstin));
+    assert_eq!((&shown["username"], &shown["legal_name"]), (&json!(made.username), &json!("Meera & Sons")));
+    world.taxpayer(&json!({"gstin": "27AAPFU0939F1ZV", "username": "MH_NT2.1"}));
+    let all = get(&world, "/taxpayers");
+    assert_eq!(all["taxpayers"].as_array().unwrap().len(), 2);
+    assert_eq!(all["taxpayers"][1]["username"], "MH_NT2.1");
+}
+
+#[test]
+fn opening_balances_are_what_bal_tells() {
+    let world = World::new();
+    let balances = json!({"cash": {"cgst": {"tx": 2500.5}}, "credit": {"igst": 1000}});
+    let session = world.taxpayer(&json!({ "balances": balances })).login(&world);
+    for path in ["ledgers", "returns/ledgers"] {
+        let told = session.open(&world.gstn(&session.get(path, "BAL", "032025")));
+        assert_eq!(told["cash_bal"]["cgst"]["tx"], json!(2500.5));
+        assert_eq!(told["cash_bal"]["igst_tot_bal"], json!(0));
+        assert_eq!(told["itc_bal"]["igst_bal"], json!(1000));
+        assert_eq!(told["itc_blck_bal"]["igst_blck_bal"], json!(0));
+    }
+}
+
+#[test]
+fn what_the_port_cannot_do_it_says() {
+    let world = World::new();
+    world.taxpayer(&json!({"gstin": "27AAPFU0939F1ZV"}));
+    let refused = |request: Request| {
+        let answer = world.manage(&request);
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(!message.is_empty());
+        (answer.status, message)
+    };
+    let create = |wanted: Value| refused(Request::new("POST", "/taxpayers").json(&wanted));
+    assert_eq!(create(json!({"gstin": "27AAPFU0939F1ZV"})).0, 409);
+    let (status, message) = create(json!({"gstin": "27AAPFU0939F1ZW"}));
+    assert!(status == 422 && message.contains("27AAPFU0939F1ZW"), "{message}");
+    let (status, message) = create(json!({"colour": "red"}));
+    assert!(status == 422 && message.contains("colour"), "{message}");
+    assert_eq!(refused(Request::new("POST", "/taxpayers").text("{")).0, 400);
+    assert_eq!(refused(Request::new("POST", "/reset")).0, 415);
+    assert_eq!(refused(Request::new("GET", "/taxpayers/33AANCS2882A1ZG")).0, 404);
+    assert_eq!(refused(Request::new("GET", "/nowhere")).0, 404);
+    assert_eq!(refused(Request::new("DELETE", "/taxpayers")).0, 405);
+    assert_eq!(refused(Request::new("GET", "/calls?limit=many")).0, 400);
+}
+
+#[test]
+fn received_calls_are_listed_without_their_secrets() {
+    let world = World::new();
+    let one = world.taxpayer(&json!({}));
+    let session = one.login(&world);
+    let two = world.taxpayer(&json!({}));
+    world.gstn(&two.auth_token(&world, "000000"));
+    world.gstn(&session.get("returns/gstr1", "B2B", "032025"));
+
+    let calls = get(&world, "/calls");
+    let calls = calls["calls"].as_array().unwrap();
+    let told = |name: &str| calls.iter().map(|call| call[name].clone()).collect::<Vec<_>>();
+    assert_eq!(told("action"), ["OTPREQUEST", "AUTHTOKEN", "AUTHTOKEN", "B2B"]);
+    assert_eq!(told("gstin"), [&one.gstin, &one.gstin, &two.gstin, &one.gstin].map(|gstin| json!(gstin)));
+    assert_eq!(told("error_cd"), [json!(null), json!(null), json!("AUTH4034"), json!("RET13510")]);
+    assert_eq!(calls[3]["path"], "/taxpayerapi/v1.1/returns/gstr1");
+    assert_eq!(calls[3]["headers"]["txn"], "txn123");
+    assert_eq!(calls[3]["headers"]["auth-token"], "[redacted]");
+    let text = get(&world, "/calls").to_string();
+    assert!(!text.contains(CLIENT_SECRET) && !text.contains(&session.auth_token));
+
+    let page = get(&world, "/calls?limit=2");
+    assert_eq!(page["next"], page["calls"][1]["id"]);
+    let page = get(&world, &format!("/calls?gstin={}&after={}", one.gstin, page["next"]));
+    assert_eq!((page["calls"].as_array().unwrap().len(), &page["next"]), (1, &json!(null)));
+}
+
+#[test]
+fn a_reset_of_one_taxpayer_leaves_the_others_alone() {
+    let world = World::new();
+    let one = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let two = world.taxpayer(&json!({"state": "29"})).login(&world);
+    for session in [&one, &two] {
+        let saved = session.saved(&world, "032025", &["A1"]);
+        assert_eq!(session.finished(&world, "032025", &saved), "P");
+    }
+    let reset = |what: Value| world.manage(&Request::new("POST", "/reset").json(&what));
+    assert_eq!(reset(json!({"gstin": one.gstin})).status, 200);
+    assert_eq!(world.gstn(&one.get("returns/gstr1", "B2B", "032025")).error_cd(), "RT-R1R3BAV-1007");
+    assert_eq!(world.gstn(&two.get("returns/gstr1", "B2B", "032025")).error_cd(), "");
+    let again = get(&world, &format!("/taxpayers/{}", one.gstin));
+    let again = crate::taxpayer::Taxpayer::new(&again).login(&world);
+    assert_eq!(world.gstn(&again.get("returns/gstr1", "B2B", "032025")).error_cd(), "RET13510");
+    assert_eq!(reset(json!({"gstin": "27AAPFU0939F1ZV"})).status, 404);
+    assert_eq!(reset(json!({"taxpayers": true})).status, 200);
+    assert_eq!(get(&world, "/taxpayers")["taxpayers"], json!([]));
+    assert_eq!(get(&world, "/calls")["calls"], json!([]));
+}
+
+#[test]
+fn the_certificate_is_published_in_every_form_clients_want() {
+    let world = World::new();
+    let served = world.manage(&Request::new("GET", "/certificate.pem")).body;
+    let key = PublicKey::from_any(&served).unwrap();
+    assert_eq!(key.bits(), 2048);
+    assert!(Certificate::from_any(&served).unwrap().subject().contains("sandbox"));
+    for file in ["gstn.pem", "gstn.cer", "gstn.pub.pem"] {
+        let kept =
+            PublicKey::from_any(&std::fs::read(world.dir.path().join("gstn").join(file)).unwrap()).unwrap();
+        assert_eq!(kept.spki_der(), key.spki_der(), "{file}");
+    }
+    assert_eq!(get(&world, "/healthz")["status"], "ok");
+}
+
+#[test]
+fn it_starts_as_nothing_but_a_sandbox() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let start = |change: fn(&mut Config)| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config { data_dir: dir.path().join("data"), ..Config::default() };
+        change(&mut config);
+        let refusal = runtime.block_on(Sandbox::start(config, Seam::system())).unwrap_err();
+        assert!(!dir.path().join("data").exists(), "nothing is made");
+        refusal
+    };
+    let refusal = start(|config| config.environment = Environment::Production);
+    assert!(matches!(refusal, SandboxError::NotASandbox(Environment::Production)));
+    let refusal = start(|config| config.consent_minutes = 50_000);
+    assert!(refusal.to_string().contains("consent_minutes"));
+}
