@@ -1,15 +1,284 @@
-//! What can go wrong.
+//! Why a call was not answered by GSTN: what happened, told to the ASP in the catalogue's words.
+//!
+//! A stage only says which [`Kind`] of thing went wrong, and what the log should know of it. Whose fault that
+//! was, whether a retry can help, and the words for people all come from [`gstn::catalogue`]. It becomes HTTP
+//! in one place, [`Error::response`].
 
-/// Why the data plane could not be started or reloaded.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration names no environment.
-    #[error("no environment is configured")]
-    NoEnvironment,
-    /// Something that cannot change without a restart.
-    #[error("{what} cannot be changed by a reload; restart the gateway")]
-    ListenerChanged {
-        /// Which setting.
-        what: String,
-    },
+use gstn::catalogue::{self, ErrorEntry, Origin};
+use gstn::headers::{HeaderFault, X_GSP_ERROR_ORIGIN};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What went wrong. Each kind is one code of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NoCredentials,
+    UnknownToken,
+    ConflictingCredentials,
+    UnknownClientCredentials,
+    SchemeSwitchedOff,
+    OtherEnvironment,
+    Revoked,
+    Expired,
+    Suspended,
+    AddressNotAllowed,
+    MalformedHttp,
+    HeadTooLarge,
+    BodyTooLarge,
+    AmbiguousLength,
+    DoubtfulCredentialHeader,
+    UnsupportedForm,
+    RequestTooSlow,
+    BodyEndedEarly,
+    UnknownPath,
+    WrongMethod,
+    ContradictingHeaders,
+    /// A fault found by [`gstn::headers`], under its own code.
+    Header(&'static str),
+    NotConfigured,
+    Draining,
+    Internal,
+    GstnUnreachable,
+    GstnReset,
+    GstnTimeout,
+    GstnClosed,
+    GstnNotTrusted,
+    GstnMalformed,
+    GstnHalfAnswer,
+}
+
+impl Kind {
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "GSP601",
+            Self::UnknownToken => "GSP602",
+            Self::ConflictingCredentials => "GSP603",
+            Self::UnknownClientCredentials => "GSP604",
+            Self::SchemeSwitchedOff => "GSP605",
+            Self::OtherEnvironment => "GSP606",
+            Self::Revoked => "GSP607",
+            Self::Expired => "GSP022",
+            Self::Suspended => "GSP024",
+            Self::AddressNotAllowed => "GSP021",
+            Self::MalformedHttp => "GSP610",
+            Self::HeadTooLarge => "GSP611",
+            Self::BodyTooLarge => "GSP612",
+            Self::AmbiguousLength => "GSP613",
+            Self::DoubtfulCredentialHeader => "GSP614",
+            Self::UnsupportedForm => "GSP615",
+            Self::RequestTooSlow => "GSP616",
+            Self::BodyEndedEarly => "GSP617",
+            Self::UnknownPath => "GSP620",
+            Self::WrongMethod => "GSP621",
+            Self::ContradictingHeaders => "GSP631",
+            Self::Header(code) => code,
+            Self::NotConfigured => "GSP640",
+            Self::Draining => "GSP641",
+            Self::Internal => "GSP642",
+            Self::GstnUnreachable => "GSP030",
+            Self::GstnReset => "GSP027",
+            Self::GstnTimeout => "GSP032",
+            Self::GstnClosed => "GSP099",
+            Self::GstnNotTrusted => "GSP652",
+            Self::GstnMalformed => "GSP653",
+            Self::GstnHalfAnswer => "GSP654",
+        }
+    }
+
+    /// Seconds after which the same call is worth another try.
+    fn retry_after(self) -> Option<&'static str> {
+        match self {
+            Self::Draining => Some("1"),
+            Self::GstnUnreachable => Some("5"),
+            _ => None,
+        }
+    }
+}
+
+/// A call that ends without an answer of GSTN's.
+#[derive(Debug)]
+pub(crate) struct Error {
+    kind: Kind,
+    /// Words about this very call, in place of the catalogue's. They go to the ASP.
+    message: Option<String>,
+    /// For the log alone: may name hosts and addresses, never a secret.
+    detail: Option<String>,
+    allow: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, message: None, detail: None, allow: None }
+    }
+
+    /// Says it in `message` instead of the catalogue's words. It must not quote a secret.
+    pub(crate) fn saying(kind: Kind, message: impl Into<String>) -> Self {
+        Self { message: Some(message.into()), ..Self::new(kind) }
+    }
+
+    /// Tells the log more than the ASP.
+    pub(crate) fn because(kind: Kind, detail: impl ToString) -> Self {
+        Self { detail: Some(detail.to_string()), ..Self::new(kind) }
+    }
+
+    /// A method that cannot be right here; `allow` are those that can.
+    pub(crate) fn wrong_method(allow: String) -> Self {
+        Self { allow: Some(allow), ..Self::new(Kind::WrongMethod) }
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        entry(self.kind).map_or(Origin::Gsp, |entry| entry.origin)
+    }
+
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The answer to the ASP. With `always_200` only the status changes.
+    pub(crate) fn response(&self, request_id: Uuid, always_200: bool) -> Response<Vec<u8>> {
+        let entry = entry(self.kind);
+        let status = entry.and_then(|entry| entry.http_status).unwrap_or(500);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::new(self.envelope(entry, request_id));
+        *response.status_mut() = if always_200 { StatusCode::OK } else { status };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_GSP_ERROR_ORIGIN, HeaderValue::from_static(self.origin().as_str()));
+        if let Some(link) = help_link(self.code()) {
+            headers.insert(LINK, link);
+        }
+        if let Some(seconds) = self.kind.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"suvidha\""));
+        }
+        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+
+    fn envelope(&self, entry: Option<&ErrorEntry>, request_id: Uuid) -> Vec<u8> {
+        let message = self.message.as_deref().or(entry.map(|entry| entry.message));
+        let envelope = Envelope {
+            status_cd: "0",
+            error: Body {
+                error_cd: self.code(),
+                message: message.unwrap_or("The call failed."),
+                origin: self.origin().as_str(),
+                retryable: entry.is_some_and(|entry| entry.retryable),
+                remedy: entry.map_or("", |entry| entry.remedy),
+                request_id: request_id.to_string(),
+            },
+        };
+        serde_json::to_vec(&envelope).unwrap_or_default()
+    }
+}
+
+impl From<HeaderFault> for Error {
+    fn from(fault: HeaderFault) -> Self {
+        Self::saying(Kind::Header(fault.code()), format!("{}.", capitalised(&fault.to_string())))
+    }
+}
+
+/// `</errors/CODE>; rel="help"`, for a code that the catalogue explains.
+pub(crate) fn help_link(code: &str) -> Option<HeaderValue> {
+    let code = catalogue::error(code)?.code;
+    HeaderValue::from_str(&format!("</errors/{code}>; rel=\"help\"")).ok()
+}
+
+fn entry(kind: Kind) -> Option<&'static ErrorEntry> {
+    catalogue::error(kind.code())
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    status_cd: &'static str,
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error_cd: &'static str,
+    message: &'a str,
+    origin: &'static str,
+    retryable: bool,
+    remedy: &'a str,
+    request_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [(Kind, u16); 31] = [
+        (Kind::NoCredentials, 401),
+        (Kind::UnknownToken, 401),
+        (Kind::ConflictingCredentials, 400),
+        (Kind::UnknownClientCredentials, 401),
+        (Kind::SchemeSwitchedOff, 403),
+        (Kind::OtherEnvironment, 403),
+        (Kind::Revoked, 401),
+        (Kind::Expired, 401),
+        (Kind::Suspended, 403),
+        (Kind::AddressNotAllowed, 403),
+        (Kind::MalformedHttp, 400),
+        (Kind::HeadTooLarge, 431),
+        (Kind::BodyTooLarge, 413),
+        (Kind::AmbiguousLength, 400),
+        (Kind::DoubtfulCredentialHeader, 400),
+        (Kind::UnsupportedForm, 400),
+        (Kind::RequestTooSlow, 408),
+        (Kind::BodyEndedEarly, 400),
+        (Kind::UnknownPath, 404),
+        (Kind::WrongMethod, 405),
+        (Kind::ContradictingHeaders, 400),
+        (Kind::NotConfigured, 503),
+        (Kind::Draining, 503),
+        (Kind::Internal, 500),
+        (Kind::GstnUnreachable, 502),
+        (Kind::GstnReset, 502),
+        (Kind::GstnTimeout, 504),
+        (Kind::GstnClosed, 502),
+        (Kind::GstnNotTrusted, 502),
+        (Kind::GstnMalformed, 502),
+        (Kind::GstnHalfAnswer, 502),
+    ];
+
+    #[test]
+    fn every_kind_has_its_words_and_status_in_the_catalogue() {
+        for (kind, status) in KINDS {
+            let entry = entry(kind).unwrap_or_else(|| panic!("{kind:?} is not in the catalogue"));
+            assert_eq!(entry.http_status, Some(status), "{kind:?}");
+            assert!(!entry.message.is_empty() && !entry.remedy.is_empty(), "{kind:?}");
+            assert_ne!(entry.origin, Origin::Gstn, "{kind:?} is not GSTN's own error");
+        }
+    }
+
+    #[test]
+    fn the_envelope_is_the_documented_one() {
+        let id = Uuid::nil();
+        let response = Error::new(Kind::UnknownToken).response(id, false);
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()[LINK], "</errors/GSP602>; rel=\"help\"");
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body["status_cd"], "0");
+        assert_eq!(body["error"]["error_cd"], "GSP602");
+        assert_eq!(body["error"]["retryable"], false);
+        assert_eq!(body["error"]["request_id"], id.to_string());
+        assert_eq!(Error::new(Kind::UnknownToken).response(id, true).status(), 200);
+    }
 }

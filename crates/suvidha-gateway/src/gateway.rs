@@ -1,56 +1,83 @@
-//! Starts the data plane, follows its registry and files, and brings it to rest.
+//! Starts the data plane, gives it a new configuration, and brings it to rest.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use gstn::Environment;
 use suvidha_seam::Seam;
 use suvidha_store::Registry;
+use tokio::runtime;
+use tokio::sync::watch;
+use tracing::error;
 
 use crate::config::Config;
-use crate::error::StartError;
+use crate::keeper;
+use crate::lane::{self, Phase};
+use crate::plane::{Door, Plane};
+use crate::site::{self, StartError};
 
-/// The data plane, not yet running.
+/// The data plane.
 pub struct Gateway;
 
 impl Gateway {
-    /// Validates `config`, opens every listener and serves calls on threads of its own. Blocks until it is
-    /// ready to take calls.
+    /// Validates `config`, opens every listener and serves calls on threads of its own. Calls are taken from
+    /// the moment it returns.
     ///
     /// # Errors
     /// Whatever makes the configuration unusable; nothing is left running then.
     pub fn start(config: Config, registry: Registry, seam: Seam) -> Result<Running, StartError> {
-        let _ = (config, registry, seam);
-        Err(StartError::NoEnvironment)
+        let threads = threads(&config);
+        let sites = site::build(&config, threads)?;
+        let plane = Arc::new(Plane::new(&registry, seam, threads)?);
+        let (mut doors, mut listeners) = (Vec::new(), Vec::new());
+        for (site, own) in sites.into_iter().zip(&config.environments) {
+            let environment = own.environment;
+            let opened = lane::listen(own.listen, threads);
+            let (address, of_each_thread) =
+                opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
+            let (plane, site) = (Arc::clone(&plane), ArcSwap::from_pointee(site));
+            doors.push(Arc::new(Door { plane, environment, address, site }));
+            listeners.push(of_each_thread.into_iter());
+        }
+        let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });
+        let (phase, watch) = watch::channel(Phase::Open);
+        let (done, lanes_done) = mpsc::channel();
+        let (stop_keeper, stop) = mpsc::channel();
+        let mut running =
+            Running { house: Arc::clone(&house), phase, lanes: Vec::new(), lanes_done, keeper: None };
+        for lane in 0..threads {
+            let doors = house.doors.iter().cloned().zip(listeners.iter_mut().filter_map(Iterator::next));
+            let (doors, watch, done) = (doors.collect(), watch.clone(), done.clone());
+            let runtime =
+                runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+            running.lanes.push(spawn(format!("suvidha-lane-{lane}"), move || {
+                if let Err(error) = runtime.block_on(lane::serve(lane, doors, watch)) {
+                    error!(target: "suvidha::gateway", %error, lane, "a thread cannot serve");
+                }
+                // Whatever is left of its calls ends, and is settled, here.
+                drop(runtime);
+                let _ = done.send(());
+            })?);
+        }
+        let thread = spawn("suvidha-keeper".to_owned(), move || keeper::keep(&house, &registry, &stop))?;
+        running.keeper = Some((stop_keeper, thread));
+        Ok(running)
     }
 }
 
 /// A running data plane. Dropping it ends every call at once; [`drain`](Self::drain) lets them finish.
-pub struct Running {}
-
-impl Running {
-    /// Where `environment` listens, with the port that was taken; `None` where it is not configured.
-    pub fn address(&self, environment: Environment) -> Option<SocketAddr> {
-        let _ = environment;
-        None
-    }
-
-    /// Puts a new configuration in force for every call from now on. It is validated first; when it is not
-    /// usable the old one stays.
-    ///
-    /// # Errors
-    /// What is wrong with `config`, or [`StartError::ListenerChanged`]: addresses, threads and the set of
-    /// environments are fixed until a restart.
-    pub fn reload(&self, config: Config) -> Result<(), StartError> {
-        let _ = config;
-        Ok(())
-    }
-
-    /// Takes no more calls, lets those under way finish for at most `deadline`, and stops. Blocks.
-    pub fn drain(self, deadline: Duration) -> DrainReport {
-        let _ = deadline;
-        DrainReport { finished: true, aborted: 0 }
-    }
+pub struct Running {
+    house: Arc<House>,
+    phase: watch::Sender<Phase>,
+    lanes: Vec<JoinHandle<()>>,
+    lanes_done: Receiver<()>,
+    keeper: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 /// How a drain ended.
@@ -60,4 +87,129 @@ pub struct DrainReport {
     pub finished: bool,
     /// How many calls were cut off at the deadline.
     pub aborted: usize,
+}
+
+impl Running {
+    /// Where `environment` listens, with the port that was taken; `None` where it is not configured.
+    pub fn address(&self, environment: Environment) -> Option<SocketAddr> {
+        self.house.doors.iter().find(|door| door.environment == environment).map(|door| door.address)
+    }
+
+    /// Puts a new configuration in force for every call from now on. It is validated first; when it is not
+    /// usable the old one stays.
+    ///
+    /// # Errors
+    /// What is wrong with `config`, or [`StartError::FixedUntilRestart`]: addresses, threads and the set of
+    /// environments.
+    pub fn reload(&self, config: Config) -> Result<(), StartError> {
+        self.house.reload(config)
+    }
+
+    /// Announces the end on `/readyz` for `timeouts.drain_announce_ms`, then takes no more calls, lets those
+    /// under way finish for at most `deadline`, and stops. Blocks.
+    pub fn drain(mut self, deadline: Duration) -> DrainReport {
+        let plane = Arc::clone(&self.house.plane);
+        plane.announce_drain();
+        thread::sleep(self.house.config().timeouts.drain_announce());
+        plane.close();
+        let _ = self.phase.send(Phase::Closing);
+        let until = Instant::now() + deadline;
+        let left = |_: &JoinHandle<()>| {
+            let wait = until.saturating_duration_since(Instant::now());
+            self.lanes_done.recv_timeout(wait).is_err()
+        };
+        let finished = !self.lanes.iter().any(left);
+        let aborted = if finished { 0 } else { plane.calls.load(Ordering::Relaxed) };
+        self.stop();
+        DrainReport { finished: aborted == 0, aborted }
+    }
+
+    fn stop(&mut self) {
+        let _ = self.phase.send(Phase::Over);
+        for lane in self.lanes.drain(..) {
+            let _ = lane.join();
+        }
+        if let Some((stop, thread)) = self.keeper.take() {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The data plane's fixed parts, and the configuration in force.
+pub(crate) struct House {
+    pub(crate) plane: Arc<Plane>,
+    doors: Vec<Arc<Door>>,
+    threads: usize,
+    config: Mutex<Config>,
+}
+
+impl House {
+    fn reload(&self, config: Config) -> Result<(), StartError> {
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        check_fixed(&current, &config)?;
+        self.furnish(&config)?;
+        *current = config;
+        Ok(())
+    }
+
+    /// The same configuration once more, for its files have changed.
+    pub(crate) fn read_files_again(&self) -> Result<(), StartError> {
+        self.furnish(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every file of the configuration in force.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        site::files(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All or nothing: every new site is made before the first takes its place.
+    fn furnish(&self, config: &Config) -> Result<(), StartError> {
+        for site in site::build(config, self.threads)? {
+            if let Some(door) = self.doors.iter().find(|door| door.environment == site.environment) {
+                door.site.store(Arc::new(site));
+            }
+        }
+        Ok(())
+    }
+
+    fn config(&self) -> Config {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn check_fixed(old: &Config, new: &Config) -> Result<(), StartError> {
+    let fixed = |what: String| Err(StartError::FixedUntilRestart { what });
+    if old.threads != new.threads {
+        return fixed("threads".to_owned());
+    }
+    let listening = |config: &Config, environment: Environment| {
+        config.environments.iter().find(|own| own.environment == environment).map(|own| own.listen)
+    };
+    for own in old.environments.iter().chain(&new.environments) {
+        let environment = own.environment;
+        match (listening(old, environment), listening(new, environment)) {
+            (Some(before), Some(after)) if before == after => {}
+            (Some(_), Some(_)) => return fixed(format!("the {environment} listener's address")),
+            _ => return fixed("the set of environments".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+fn threads(config: &Config) -> usize {
+    match config.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    thread::Builder::new().name(name).spawn(work).map_err(StartError::Thread)
 }

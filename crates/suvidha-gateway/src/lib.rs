@@ -3,9 +3,19 @@
 //! [`Gateway::start`] opens a listener for each environment and serves ASPs until [`Running::drain`]. What
 //! becomes of one call is read in `pipeline.rs`, from the top down.
 
+mod body;
 pub mod config;
 mod error;
 mod gateway;
+mod keeper;
+mod lane;
+mod own;
+mod pipeline;
+mod plane;
+mod site;
+mod tls;
+mod upstream;
+mod wire;
 
-pub use error::StartError;
 pub use gateway::{DrainReport, Gateway, Running};
+pub use site::StartError;

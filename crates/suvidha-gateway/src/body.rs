@@ -1,0 +1,282 @@
+//! Bodies on their way through: never held whole where they are long, never looked into, never changed.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::config::Timeouts;
+use crate::error::{Error, Kind};
+use crate::pipeline::settle::Settlement;
+use crate::upstream::{self, Exchange};
+use crate::wire::CallOnLine;
+
+/// How a request body is getting on, for those who wait for its end.
+pub(crate) struct Flow(Mutex<Progress>);
+
+struct Progress {
+    taken: u64,
+    waiting_for_asp: bool,
+    since: Instant,
+    broken: Option<(Kind, String)>,
+}
+
+impl Flow {
+    pub(crate) fn new() -> Arc<Self> {
+        let progress = Progress { taken: 0, waiting_for_asp: false, since: Instant::now(), broken: None };
+        Arc::new(Self(Mutex::new(progress)))
+    }
+
+    /// The clock runs from now.
+    pub(crate) fn restart(&self) {
+        self.lock().since = Instant::now();
+    }
+
+    /// Bytes taken from the ASP.
+    pub(crate) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// When to give up, unless something moves until then, and what to say then.
+    pub(crate) fn deadline(&self, timeouts: &Timeouts) -> (Instant, Kind) {
+        let progress = self.lock();
+        if progress.waiting_for_asp {
+            (progress.since + timeouts.request_body_idle(), Kind::RequestTooSlow)
+        } else {
+            (progress.since + timeouts.first_byte(), Kind::GstnTimeout)
+        }
+    }
+
+    /// Why the ASP's body could not be read to its end, if so.
+    pub(crate) fn broken(&self) -> Option<Error> {
+        self.lock().broken.as_ref().map(|(kind, detail)| Error::because(*kind, detail))
+    }
+
+    fn moved(&self, bytes: usize, waiting_for_asp: bool) -> u64 {
+        let mut progress = self.lock();
+        progress.taken += bytes as u64;
+        if bytes > 0 || progress.waiting_for_asp != waiting_for_asp {
+            progress.since = Instant::now();
+        }
+        progress.waiting_for_asp = waiting_for_asp;
+        progress.taken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The ASP's body, as GSTN gets it.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    flow: Arc<Flow>,
+    most: u64,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, flow: Arc<Flow>, most: u64) -> Self {
+        Self { incoming, flow, most }
+    }
+
+    fn fail(&self, kind: Kind, detail: impl ToString) -> BrokenOff {
+        self.flow.lock().broken = Some((kind, detail.to_string()));
+        BrokenOff
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let this = self.get_mut();
+        loop {
+            let Poll::Ready(next) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+                this.flow.moved(0, true);
+                return Poll::Pending;
+            };
+            return Poll::Ready(match next {
+                Some(Ok(frame)) => {
+                    // Trailers are not GSTN's business.
+                    let Some(piece) = frame.data_ref() else { continue };
+                    let taken = this.flow.moved(piece.len(), false);
+                    if taken > this.most {
+                        Some(Err(this.fail(Kind::BodyTooLarge, "the body grew beyond limits.body_bytes")))
+                    } else {
+                        Some(Ok(frame))
+                    }
+                }
+                Some(Err(error)) => {
+                    let kind = match upstream::io_kind(&error) {
+                        Some(std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput) => {
+                            Kind::MalformedHttp
+                        }
+                        _ => Kind::BodyEndedEarly,
+                    };
+                    Some(Err(this.fail(kind, error)))
+                }
+                None => {
+                    this.flow.moved(0, false);
+                    None
+                }
+            });
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// A body that cannot go on. It ends the connection it travels on, so that nobody takes it for whole.
+#[derive(Debug)]
+pub(crate) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body broke off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+/// What an ASP gets. It holds the call's settlement, which happens when hyper has taken the last byte or
+/// given up.
+pub(crate) struct AnswerBody {
+    content: Content,
+    settlement: Option<Box<Settlement>>,
+    on_line: Option<CallOnLine>,
+}
+
+/// What is to be sent.
+pub(crate) enum Content {
+    Whole(Bytes),
+    Streaming(Box<Streaming>),
+}
+
+/// A long answer of GSTN's, passed on piece by piece.
+pub(crate) struct Streaming {
+    exchange: Exchange,
+    /// What was read ahead, to be sent before the rest.
+    first: Bytes,
+    patience: Duration,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Streaming {
+    /// `patience` is how long GSTN may pause between two pieces.
+    pub(crate) fn new(exchange: Exchange, first: Bytes, patience: Duration) -> Self {
+        Self { exchange, first, patience, alarm: None }
+    }
+
+    /// The next piece, or why there is none.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
+        }
+        let next = self.exchange.poll_piece(cx);
+        if next.is_ready() {
+            self.alarm = None;
+            return next;
+        }
+        let patience = self.patience;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(alarm.as_mut().poll(cx));
+        Poll::Ready(Some(Err(Error::because(Kind::GstnHalfAnswer, "GSTN paused for too long"))))
+    }
+}
+
+impl AnswerBody {
+    pub(crate) fn new(
+        content: Content,
+        mut settlement: Box<Settlement>,
+        on_line: Option<CallOnLine>,
+    ) -> Self {
+        settlement.record.whole = matches!(content, Content::Whole(_));
+        Self { content, settlement: Some(settlement), on_line }
+    }
+
+    fn sent(&mut self, piece: &Bytes) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.record.bytes_out += piece.len() as u64;
+        }
+    }
+
+    /// The answer is over: settle it now, not when hyper comes to drop it.
+    fn close(&mut self, broken: Option<&Error>) {
+        if let Some(mut settlement) = self.settlement.take() {
+            settlement.record.whole = broken.is_none();
+            if let Some(error) = broken {
+                settlement.record.failed(error);
+            }
+        }
+        if let Some(on_line) = self.on_line.take()
+            && broken.is_some()
+        {
+            on_line.reset();
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let this = self.get_mut();
+        let next = match &mut this.content {
+            Content::Whole(bytes) if bytes.is_empty() => None,
+            Content::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
+            Content::Streaming(streaming) => ready!(streaming.poll_piece(cx)),
+        };
+        Poll::Ready(match next {
+            Some(Ok(piece)) => {
+                this.sent(&piece);
+                Some(Ok(Frame::data(piece)))
+            }
+            Some(Err(error)) => {
+                this.close(Some(&error));
+                Some(Err(BrokenOff))
+            }
+            None => {
+                this.close(None);
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Streaming(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Streaming(streaming) => {
+                streaming.exchange.declared_length().map_or_else(SizeHint::default, |rest| {
+                    SizeHint::with_exact(rest + streaming.first.len() as u64)
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One thread: a runtime of its own, a listener for each environment, and the connections that the kernel gives
+//! it. Threads share no connection and hand nothing over to each other.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, warn};
+
+use crate::pipeline::{Visit, answer};
+use crate::plane::Door;
+use crate::site::Site;
+use crate::wire::{Line, Socket, Wire, WireRules};
+
+const BACKLOG: i32 = 1024;
+
+/// How many calls one HTTP/2 connection may have under way.
+const STREAMS: u32 = 100;
+
+/// How often an HTTP/2 client with calls under way is asked whether it still lives.
+const PING: Duration = Duration::from_secs(30);
+
+/// How far a running data plane is on its way to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Open,
+    /// No new connections; those there are end with the call they carry.
+    Closing,
+    /// Whatever is left ends now.
+    Over,
+}
+
+/// Opens one listener for each thread, all on the same address; with port 0, on whichever the first one got.
+pub(crate) fn listen(address: SocketAddr, threads: usize) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let first = listen_once(address)?;
+    let address = first.local_addr()?;
+    let others = (1..threads).map(|_| listen_once(address));
+    let listeners = std::iter::once(Ok(first)).chain(others).collect::<io::Result<_>>()?;
+    Ok((address, listeners))
+}
+
+fn listen_once(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves until the phase says otherwise. Dropping the future ends, and settles, every call there is.
+pub(crate) async fn serve(
+    lane: usize,
+    doors: Vec<(Arc<Door>, StdListener)>,
+    phase: watch::Receiver<Phase>,
+) -> io::Result<()> {
+    let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
+    let mut entrances = Vec::new();
+    for (door, listener) in doors {
+        let listener = TcpListener::from_std(listener)?;
+        let entrance = Entrance { door, lane, phase: phase.clone(), _alive: alive.clone() };
+        entrances.push(Arc::clone(&entrance.door));
+        tokio::spawn(entrance.accept(listener));
+    }
+    drop(alive);
+    let mut over = phase;
+    let mut every_second = interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = all_gone.recv() => return Ok(()),
+            _ = over.wait_for(|phase| *phase == Phase::Over) => return Ok(()),
+            _ = every_second.tick() => entrances.iter().for_each(|door| door.site.load().prune(lane)),
+        }
+    }
+}
+
+/// One environment's listener on one thread, and what its connections need.
+#[derive(Clone)]
+struct Entrance {
+    door: Arc<Door>,
+    lane: usize,
+    phase: watch::Receiver<Phase>,
+    /// Held by everything that must end before the thread may.
+    _alive: mpsc::Sender<Infallible>,
+}
+
+impl Entrance {
+    async fn accept(mut self, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                _ = self.phase.wait_for(|phase| *phase != Phase::Open) => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((socket, peer)) => {
+                    tokio::spawn(self.clone().welcome(socket, peer));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely; some will be free again in a moment.
+                    warn!(target: "suvidha::gateway", %error, "cannot accept a connection");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn welcome(self, socket: TcpStream, peer: SocketAddr) {
+        // Small answers should not wait for one another; a socket that refuses this still works.
+        let _ = socket.set_nodelay(true);
+        let site = self.door.site.load_full();
+        let visit =
+            Arc::new(Visit { door: Arc::clone(&self.door), peer: peer.ip().to_canonical(), lane: self.lane });
+        let served = match &site.tls {
+            None => self.serve_http1(socket, visit, &site).await,
+            Some(config) => {
+                let handshake = TlsAcceptor::from(Arc::clone(config)).accept(socket);
+                match timeout(site.timeouts.request_head(), handshake).await {
+                    Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                        self.serve_http2(stream, visit, &site).await
+                    }
+                    Ok(Ok(stream)) => self.serve_http1(stream, visit, &site).await,
+                    Ok(Err(error)) => return debug!(target: "suvidha::gateway", %error, "no TLS handshake"),
+                    Err(_) => return debug!(target: "suvidha::gateway", "no TLS handshake in time"),
+                }
+            }
+        };
+        if let Err(error) = served {
+            debug!(target: "suvidha::gateway", %error, "a connection ended early");
+        }
+    }
+
+    async fn serve_http1<S>(mut self, socket: S, visit: Arc<Visit>, site: &Site) -> hyper::Result<()>
+    where
+        S: Socket + 'static,
+    {
+        let rules = WireRules {
+            head_bytes: site.limits.head_bytes,
+            headers: site.limits.headers,
+            request_head: site.timeouts.request_head(),
+            keep_alive: site.timeouts.keep_alive(),
+            write_idle: site.timeouts.answer_write_idle(),
+        };
+        let (wire, line) = Wire::new(socket, rules);
+        let service = service_fn(move |request| {
+            let (on_line, fault) = line.begin();
+            let answer = answer(Arc::clone(&visit), request, Some(on_line), fault);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection =
+            http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(wire), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            biased;
+            served = connection.as_mut() => return served,
+            _ = self.phase.wait_for(|phase| *phase != Phase::Open) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    }
+
+    async fn serve_http2(
+        mut self,
+        stream: TlsStream<TcpStream>,
+        visit: Arc<Visit>,
+        site: &Site,
+    ) -> hyper::Result<()> {
+        let line = Line::new();
+        let calls = Arc::clone(&line);
+        let service = service_fn(move |request| {
+            let (on_line, _) = calls.begin();
+            let answer = answer(Arc::clone(&visit), request, Some(on_line), None);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        // Beyond this, the HTTP/2 library refuses by itself; up to it, we do, and say why.
+        let most = u32::try_from(site.limits.head_bytes.saturating_mul(4)).unwrap_or(u32::MAX);
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING)
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(most)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            biased;
+            served = connection.as_mut() => return served,
+            _ = self.phase.wait_for(|phase| *phase != Phase::Open) => {}
+            () = quiet(&line, site.timeouts.keep_alive()) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
+    }
+}
+
+/// Ends when there has been no call on `line` for `keep_alive`.
+async fn quiet(line: &Line, keep_alive: Duration) {
+    let mut look_again = Instant::now() + keep_alive;
+    loop {
+        sleep_until(look_again).await;
+        match line.quiet_since() {
+            Some(since) if since.elapsed() >= keep_alive => return,
+            Some(since) => look_again = since + keep_alive,
+            None => look_again = Instant::now() + keep_alive,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Fifth, and the only stage that talks to GSTN: it takes an admitted call and nothing else, and where it goes
+//! stands in the configuration, not in the call.
+//!
+//! Bodies pass as they are, in both directions. Only the beginning of an answer is looked at, for its
+//! `status_cd` and `error_cd`. Redirects are not followed.
+
+mod headers;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use gstn::catalogue::Origin;
+use gstn::envelope::{StatusCd, peek};
+use gstn::headers::X_GSP_ERROR_ORIGIN;
+use http::header::LINK;
+use http::{HeaderValue, Request, Response};
+use tokio::time::{Instant, timeout};
+
+pub(super) use self::headers::PASSED_ON;
+use super::Call;
+use super::admit::Admitted;
+use super::settle::Record;
+use crate::body::{Content, Flow, RequestBody, Streaming};
+use crate::error::{Error, Kind, help_link};
+use crate::site::Site;
+use crate::upstream::{Answered, Exchange, Upstream};
+
+/// An answer that GSTN declares to be this long or shorter is released whole: should it break off, the ASP gets
+/// a clear error and not half an answer.
+const RELEASED_WHOLE: u64 = 64 * 1024;
+
+pub(crate) async fn forward(call: Call<Admitted>, record: &mut Record) -> Result<Response<Content>, Error> {
+    let site = Arc::clone(&call.site);
+    let Some(upstream) = &site.upstream else { return Err(Error::new(Kind::NotConfigured)) };
+    let lane = call.lane;
+    let method = call.head.method.clone();
+    let flow = Flow::new();
+    record.request_body = Some(Arc::clone(&flow));
+    let request = request(call, upstream, &flow)?;
+    let begun = Instant::now();
+    let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
+    record.at_gstn = Some(begun.elapsed());
+    let Answered { head, mut exchange } = answered?;
+    let start = read_start(&mut exchange, &site).await?;
+    record.at_gstn = Some(begun.elapsed());
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::answer(head.headers, head.status, &method, upstream);
+    note_outcome(&mut response, start.bytes(), record);
+    Ok(response.map(|()| match start {
+        Start::Whole(bytes) => Content::Whole(bytes),
+        Start::Part(bytes) => {
+            Content::Streaming(Box::new(Streaming::new(exchange, bytes, site.timeouts.answer_idle())))
+        }
+    }))
+}
+
+fn request(
+    call: Call<Admitted>,
+    upstream: &Upstream,
+    flow: &Arc<Flow>,
+) -> Result<Request<RequestBody>, Error> {
+    let target = upstream.target(&call.stage.target().path, call.head.uri.query())?;
+    let headers = headers::request(&call.head.headers, call.caller, upstream);
+    let body = RequestBody::new(call.body, Arc::clone(flow), call.site.limits.body_bytes);
+    let mut request = Request::new(body);
+    *request.method_mut() = call.head.method;
+    *request.uri_mut() = target;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// As much of an answer's body as is read before anything is released.
+enum Start {
+    Whole(Bytes),
+    Part(Bytes),
+}
+
+impl Start {
+    fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Whole(bytes) | Self::Part(bytes) => bytes,
+        }
+    }
+}
+
+/// The whole body where it is short and its length declared; else the first piece.
+async fn read_start(exchange: &mut Exchange, site: &Site) -> Result<Start, Error> {
+    let Some(length) = exchange.declared_length().filter(|&length| length <= RELEASED_WHOLE) else {
+        let first = next_piece(exchange, site).await?;
+        return Ok(first.map_or(Start::Whole(Bytes::new()), Start::Part));
+    };
+    let Some(first) = next_piece(exchange, site).await? else { return Ok(Start::Whole(Bytes::new())) };
+    let Some(second) = next_piece(exchange, site).await? else { return Ok(Start::Whole(first)) };
+    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&second);
+    while let Some(piece) = next_piece(exchange, site).await? {
+        whole.extend_from_slice(&piece);
+    }
+    Ok(Start::Whole(whole.freeze()))
+}
+
+async fn next_piece(exchange: &mut Exchange, site: &Site) -> Result<Option<Bytes>, Error> {
+    match timeout(site.timeouts.answer_idle(), poll_fn(|cx| exchange.poll_piece(cx))).await {
+        Ok(piece) => piece.transpose(),
+        Err(_) => Err(Error::because(Kind::GstnHalfAnswer, "GSTN paused for too long")),
+    }
+}
+
+/// Says in the record, and in headers of our own, what GSTN's answer amounts to.
+fn note_outcome(response: &mut Response<()>, start: &[u8], record: &mut Record) {
+    let seen = peek(start);
+    record.status_cd = seen.status_cd;
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    if !failed && seen.status_cd.is_none_or(StatusCd::is_success) {
+        return;
+    }
+    record.origin = Some(Origin::Gstn);
+    let headers = response.headers_mut();
+    headers.insert(X_GSP_ERROR_ORIGIN, HeaderValue::from_static(Origin::Gstn.as_str()));
+    if let Some(code) = seen.error_cd {
+        if let Some(link) = help_link(&code) {
+            headers.insert(LINK, link);
+        }
+        record.error_cd = Some(code.chars().filter(|c| !c.is_control()).take(40).collect());
+    }
+}

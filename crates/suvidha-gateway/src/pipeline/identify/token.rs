@@ -1,0 +1,53 @@
+//! A static token, in `X-CT-Auth-Token` as ClearTax's customers send it, or as `Authorization: Bearer`.
+
+use gstn::headers::X_CT_AUTH_TOKEN;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::error::{Error, Kind};
+
+/// The token of a request. The two headers may both be there if they agree.
+pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let own = headers.get(X_CT_AUTH_TOKEN).map(|value| value.to_str().unwrap_or("").trim());
+    let own = own.filter(|token| !token.is_empty());
+    match (own, bearer(headers)) {
+        (Some(own), Some(bearer)) if own != bearer => {
+            let words = "X-CT-Auth-Token and Authorization carry different tokens.";
+            Err(Error::saying(Kind::ConflictingCredentials, words))
+        }
+        (own, bearer) => Ok(own.or(bearer)),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn of(
+        own: Option<&'static str>,
+        authorization: Option<&'static str>,
+    ) -> Result<Option<String>, &'static str> {
+        let mut headers = HeaderMap::new();
+        own.map(|value| headers.insert(X_CT_AUTH_TOKEN, HeaderValue::from_static(value)));
+        authorization.map(|value| headers.insert(AUTHORIZATION, HeaderValue::from_static(value)));
+        presented(&headers).map(|token| token.map(str::to_owned)).map_err(|error| error.code())
+    }
+
+    #[test]
+    fn either_header_carries_the_token() {
+        assert_eq!(of(Some("abc"), None), Ok(Some("abc".to_owned())));
+        assert_eq!(of(None, Some("bearer  abc ")), Ok(Some("abc".to_owned())));
+        assert_eq!(of(Some("abc"), Some("Bearer abc")), Ok(Some("abc".to_owned())));
+        assert_eq!(of(Some("abc"), Some("Bearer abd")), Err("GSP603"));
+        for authorization in [None, Some("Basic YTpi"), Some("abc"), Some("Bearer "), Some("")] {
+            assert_eq!(of(None, authorization), Ok(None), "{authorization:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Second, because what a call is for decides what is asked of its caller: our own endpoints ask for nothing,
+//! and a path that leads nowhere needs no credentials.
+
+use gstn::catalogue::{self, Api, Family};
+use http::Method;
+use http::request::Parts;
+
+use super::receive::Received;
+use super::settle::Record;
+use super::{Call, Visit};
+use crate::error::{Error, Kind};
+use crate::own::Endpoint;
+
+/// The prefixes under which the GSPs that we stand in for offer GSTN's paths.
+const PREFIXES: [&[&str]; 2] = [&["gsp", "api"], &["api"]];
+
+/// The families of a GSP's own APIs, which are not GSTN's.
+const UTILITY: &str = "aspapi";
+
+/// The longest action that the log repeats.
+const LONGEST_ACTION: usize = 32;
+
+/// Where a request leads.
+pub(crate) enum Destination {
+    Own(Endpoint, Call<Received>),
+    Gstn(Call<Routed>),
+}
+
+/// A call that GSTN may know.
+pub(crate) struct Routed(Target);
+
+impl Routed {
+    pub(crate) fn into_target(self) -> Target {
+        self.0
+    }
+}
+
+/// What a call is for.
+pub(crate) struct Target {
+    pub(crate) family: Family,
+    /// The path as GSTN gets it, beginning with a slash.
+    pub(crate) path: String,
+    /// `None`: the catalogue does not know it. GSTN adds APIs every month.
+    pub(crate) api: Option<&'static Api>,
+    /// After family and version, in lower case, such as `returns/gstr1`.
+    pub(crate) name: String,
+}
+
+pub(crate) fn route(call: Call<Received>, visit: &Visit, record: &mut Record) -> Result<Destination, Error> {
+    let segments = segments(call.head.uri.path())?;
+    if let Some(endpoint) = Endpoint::find(&segments) {
+        record.own = true;
+        record.api = Some(segments.join("/"));
+        return endpoint.check_method(&call.head.method).map(|()| Destination::Own(endpoint, call));
+    }
+    if call.site.upstream.is_none() {
+        return Err(Error::saying(
+            Kind::NotConfigured,
+            format!("This gateway has no upstream configured for {}.", call.site.environment),
+        ));
+    }
+    if visit.door.plane.is_closing() {
+        return Err(Error::new(Kind::Draining));
+    }
+    let target = target(&call.head, &segments, record)?;
+    check_method(&target, &call.head.method)?;
+    Ok(Destination::Gstn(call.advance(|_| Routed(target))))
+}
+
+/// The segments of `path`, none empty: clients double their slashes. What could mean another path to somebody
+/// else is refused.
+fn segments(path: &str) -> Result<Vec<&str>, Error> {
+    let doubtful = |words| Err(Error::saying(Kind::MalformedHttp, words));
+    let mut rest = path.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        let code = rest.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.filter(|hex| !hex.starts_with('+')).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            None => return doubtful("The path has a percent sign that begins no encoded character."),
+            Some(b'/' | b'\\' | b'.') => return doubtful("The path has an encoded slash, backslash or dot."),
+            Some(byte) if byte.is_ascii_control() => {
+                return doubtful("The path has an encoded control character.");
+            }
+            Some(_) => rest = &rest[at + 3..],
+        }
+    }
+    if path.contains('\\') || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return doubtful("The path has a backslash or a dot segment.");
+    }
+    Ok(path.split('/').filter(|segment| !segment.is_empty()).collect())
+}
+
+fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
+    let path = without_prefix(segments);
+    let Some((first, rest)) = path.split_first() else { return Err(Error::new(Kind::UnknownPath)) };
+    if first.eq_ignore_ascii_case(UTILITY) {
+        return Err(Error::saying(
+            Kind::UnknownPath,
+            "This gateway offers none of the /aspapi utility APIs.",
+        ));
+    }
+    let family = Family::from_segment(first).ok_or_else(|| Error::new(Kind::UnknownPath))?;
+    let (version, rest) = match rest.split_first() {
+        Some((version, rest)) if is_version(version) => (Some(*version), rest),
+        _ => (None, rest),
+    };
+    if rest.is_empty() {
+        return Err(Error::new(Kind::UnknownPath));
+    }
+    if rest[0].eq_ignore_ascii_case("dec") {
+        let words = "Plain mode (/dec/) is not offered here; calls are passed through encrypted.";
+        return Err(Error::saying(Kind::UnknownPath, words));
+    }
+    let name = rest.join("/").to_ascii_lowercase();
+    let action = action(head.uri.query());
+    let api = catalogue::find(family, &name, head.method.as_str(), action);
+    record.version = version.map(str::to_owned);
+    record.action = action.filter(|action| action.len() <= LONGEST_ACTION).map(str::to_owned);
+    // A file's path is itself a key to the file.
+    let shown = if family == Family::Files { "file" } else { &name };
+    record.api = Some(format!("{}/{}", family.as_str(), shown.chars().take(80).collect::<String>()));
+    let slash = if head.uri.path().ends_with('/') { "/" } else { "" };
+    let path = format!("/{}/{}{slash}", family.as_str(), path[1..].join("/"));
+    Ok(Target { family, path, api, name })
+}
+
+fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
+    let matches = |prefix: &&&[&str]| {
+        segments.len() > prefix.len()
+            && prefix.iter().zip(segments).all(|(prefix, segment)| prefix.eq_ignore_ascii_case(segment))
+    };
+    PREFIXES.iter().find(matches).map_or(segments, |prefix| &segments[prefix.len()..])
+}
+
+/// `v` and a number, such as `v0.2` or `V4`.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix(['v', 'V']).unwrap_or("");
+    !number.is_empty()
+        && number.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The action in the query, in letters and digits only. The body may name another; it is not ours to read.
+fn action(query: Option<&str>) -> Option<&str> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let mut actions = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("action")).map(|(_, action)| action);
+    actions.next().filter(|action| !action.is_empty() && action.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// Refuses only a method that cannot be right: documents and clients disagree about PUT and POST.
+fn check_method(target: &Target, method: &Method) -> Result<(), Error> {
+    let methods = catalogue::is_known_path(target.family, &target.name);
+    let right = match (methods, method) {
+        (_, &Method::TRACE) => false,
+        (None, _) => true,
+        (Some(known), &Method::HEAD) => known.contains("GET"),
+        (Some(known), &Method::PUT | &Method::POST) => known.contains("PUT") || known.contains("POST"),
+        (Some(known), method) => known.contains(method.as_str()),
+    };
+    if right {
+        return Ok(());
+    }
+    let reads = methods.is_none_or(|known| known.contains("GET"));
+    let writes = methods.is_none_or(|known| known.contains("PUT") || known.contains("POST"));
+    let allowed = [(reads, "GET, HEAD"), (writes, "POST, PUT")].into_iter().filter(|(may, _)| *may);
+    Err(Error::wrong_method(allowed.map(|(_, names)| names).collect::<Vec<_>>().join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubled_slashes_fold_and_doubtful_paths_are_refused() {
+        assert_eq!(
+            segments("//api//taxpayerapi/v1.0/returns/").unwrap(),
+            ["api", "taxpayerapi", "v1.0", "returns"]
+        );
+        assert_eq!(segments("/a%20b/%E0%A4").unwrap(), ["a%20b", "%E0%A4"]);
+        for path in [
+            "/a/../b",
+            "/./a",
+            "/a/%2e%2E/b",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/a%7f",
+            "/a%0d%0a",
+            "/a%",
+            "/a%4",
+            "/a%zz",
+            "/a%+1",
+        ] {
+            assert_eq!(segments(path).unwrap_err().code(), "GSP610", "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_prefixes_of_both_seeds_come_off() {
+        for path in ["taxpayerapi/x", "api/taxpayerapi/x", "gsp/api/taxpayerapi/x", "GSP/Api/taxpayerapi/x"] {
+            let segments: Vec<_> = path.split('/').collect();
+            assert_eq!(without_prefix(&segments), ["taxpayerapi", "x"], "{path:?}");
+        }
+        assert_eq!(without_prefix(&["api"]), ["api"]);
+    }
+
+    #[test]
+    fn versions_and_actions_are_recognised() {
+        for version in ["v0.2", "V4", "v10.11.1"] {
+            assert!(is_version(version), "{version}");
+        }
+        for other in ["v", "vx", "v1.", "1.0", "returns", "v1.0a"] {
+            assert!(!is_version(other), "{other}");
+        }
+        assert_eq!(action(Some("gstin=1&Action=B2B&action=X")), Some("B2B"));
+        for query in [None, Some(""), Some("action="), Some("action=a%20b"), Some("reaction=B2B")] {
+            assert_eq!(action(query), None, "{query:?}");
+        }
+    }
+}
