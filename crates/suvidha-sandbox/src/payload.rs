@@ -63,9 +63,11 @@ pub(crate) fn period(
     period.parse().map_err(|_| invalid_period())
 }
 
-/// RET191131: the payload does not say whose or which month's it is.
+/// The payload does not say whose or which month's it is.
+pub(crate) const INCOMPLETE: &str = "RET191131";
+
 fn incomplete() -> Fault {
-    Fault::new("RET191131", "GSTIN or return period is missing in the payload")
+    Fault::new(INCOMPLETE, "GSTIN or return period is missing in the payload")
 }
 
 /// AUTH113: six digits that are no month.

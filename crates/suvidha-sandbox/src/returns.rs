@@ -164,7 +164,7 @@ fn file(simulator: &Simulator, live: &LiveSession, call: &Call, request: &Reques
     let opened = payload::open(request, &live.session.sek, false)?;
     let period = match payload::period(&opened.json, &live.taxpayer.gstin, call, false) {
         // One client files a summary without its period.
-        Err(_) if opened.json.get("ret_period").is_none() => query_period(call)?,
+        Err(fault) if fault.code == payload::INCOMPLETE => query_period(call)?,
         period => period?,
     };
     let subject = subject(simulator, live, period);

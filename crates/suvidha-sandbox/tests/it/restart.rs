@@ -25,11 +25,26 @@ fn a_save_that_got_a_reference_id_is_processed_even_after_a_crash() {
     let mut world = World::new();
     let session = world.taxpayer(&json!({"state": "29"})).login(&world);
     let reference_id = session.saved(&world, PERIOD, &["A1"]);
-    world.crash_and_start_again();
+    world.crash();
+    world.start();
     assert_eq!(session.status(&world, PERIOD, &reference_id)["status_cd"], "REC");
     assert_eq!(session.finished(&world, PERIOD, &reference_id), "P");
     let read = session.open(&world.gstn(&session.get("returns/gstr1", "B2B", PERIOD)));
     assert_eq!(read["b2b"][0]["inv"][0]["inum"], "A1");
+}
+
+#[test]
+fn a_job_that_cannot_be_processed_ends_instead_of_being_tried_for_ever() {
+    let mut world = World::new();
+    let session = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let broken = session.saved(&world, PERIOD, &["A1"]);
+    world.crash();
+    world.database().execute("UPDATE jobs SET action = 'JUGGLE'", []).unwrap();
+    world.start();
+    assert_eq!(session.finished(&world, PERIOD, &broken), "ER");
+    assert_eq!(session.status(&world, PERIOD, &broken)["error_report"]["error_cd"], "RET191138");
+    let next = session.saved(&world, PERIOD, &["A1"]);
+    assert_eq!(session.finished(&world, PERIOD, &next), "P", "the worker has gone on");
 }
 
 #[test]

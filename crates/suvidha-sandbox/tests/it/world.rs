@@ -91,9 +91,8 @@ impl World {
         self.start();
     }
 
-    pub(crate) fn crash_and_start_again(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.stop(Stop::AsByACrash);
-        self.start();
     }
 
     fn stop(&mut self, how: Stop) {
@@ -104,6 +103,11 @@ impl World {
 
     fn host(&self) -> &Host {
         self.host.as_ref().expect("a running sandbox")
+    }
+
+    /// The database file, to be looked into while the sandbox is down.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.config.data_dir.join("gstn-sandbox.sqlite")).unwrap()
     }
 
     pub(crate) fn certificate(&self) -> PublicKey {
