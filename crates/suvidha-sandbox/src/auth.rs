@@ -1,5 +1,6 @@
 //! `/taxpayerapi/*/authenticate`: a taxpayer logs in by OTP, stays logged in, logs out, and asks for an EVC OTP.
 
+use gstn::Gstin;
 use gstn::crypto::AppKey;
 use gstn::envelope::{AuthReply, AuthRequest, StatusCd};
 use http::Method;
@@ -200,8 +201,9 @@ fn taxpayer_who_asks(
     if state_cd.is_some_and(|state| state != taxpayer.state.as_str()) {
         return Err(Fault::new("AUTH4041", "Invalid Parameter state-cd in request header"));
     }
-    let gstin = call.header(gstn::headers::GSTIN);
-    if gstin.is_some_and(|gstin| !gstin.eq_ignore_ascii_case(taxpayer.gstin.as_str())) {
+    // A header that is no GSTIN at all is a placeholder left from a document: `gstin: gstinNumber`.
+    let gstin = call.header(gstn::headers::GSTIN).and_then(|gstin| Gstin::parse_lenient(gstin).ok());
+    if gstin.is_some_and(|gstin| gstin != taxpayer.gstin) {
         return Err(invalid_user());
     }
     if !taxpayer.api_access {

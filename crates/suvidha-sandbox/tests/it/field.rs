@@ -134,6 +134,23 @@ fn the_app_key_and_username_repeated_as_headers() {
 }
 
 #[test]
+fn the_sample_of_a_gsps_documents_with_its_placeholders() {
+    let world = World::new();
+    let taxpayer = world.taxpayer(&json!({"state": "33", "username": "yourusername"}));
+    let app_key = taxpayer.sealed_app_key(&world);
+    let body = json!({"action": "OTPREQUEST", "app_key": app_key, "username": "yourusername"});
+    let request = with_client(Request::new("POST", "/taxpayerapi/v0.2/authenticate"))
+        .json(&body)
+        .header("appkey", &app_key)
+        .header("state-cd", "33")
+        .header("ip-usr", "123.456.789.100")
+        .header("txn", "txn123")
+        .header("gstin", "gstinNumber")
+        .header("username", "username");
+    assert_eq!(world.gstn(&request).error_cd(), "");
+}
+
+#[test]
 fn a_period_header_of_either_spelling_a_trailing_blank_and_no_rtn_typ() {
     let world = World::new();
     let session = world.taxpayer(&json!({"state": "29"})).login(&world);
