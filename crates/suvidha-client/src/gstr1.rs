@@ -97,7 +97,7 @@ impl Gstr1<'_> {
     /// What has become of a save, reset or proceed-to-file.
     pub async fn status(&self, reference_id: &str) -> Result<ReturnStatus, Error> {
         let call = ApiCall::get(STATUS, "RETSTATUS").ret_period(self.period).query("ref_id", reference_id);
-        let raw = self.gsp.call(self.session, call).await?;
+        let raw = self.gsp.call(self.session, call).await.map_err(unknown_job)?;
         ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
             what: "GSTN's answer to RETSTATUS has no status".to_owned(),
             request_id: None,
@@ -187,6 +187,17 @@ impl Gstr1<'_> {
     async fn start(&self, call: ApiCall) -> Result<String, Error> {
         let reply = self.gsp.call_text(self.session, call.ret_period(self.period)).await?;
         text_of(&reply, "reference_id")
+    }
+}
+
+/// To a question about a job, "nothing found" is no empty answer.
+fn unknown_job(error: Error) -> Error {
+    match error {
+        Error::NoDocuments(mut refusal) => {
+            refusal.remedy = Some("GSTN knows no such reference_id for this taxpayer and period.".to_owned());
+            Error::Refused(refusal)
+        }
+        other => other,
     }
 }
 

@@ -125,6 +125,16 @@ async fn patience_ends_with_the_reference_id_still_good() {
 }
 
 #[tokio::test]
+async fn a_reference_id_that_gstn_does_not_know_is_refused() {
+    let standin = StandIn::start().await;
+    let gsp = standin.gsp();
+    let session = standin.session(&gsp).await;
+    let error = gsp.gstr1(&session, "042026".parse().unwrap()).status("unknown").await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    assert!(error.remedy().unwrap().contains("reference_id"));
+}
+
+#[tokio::test]
 async fn any_other_api_is_called_with_the_cryptography_done() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();

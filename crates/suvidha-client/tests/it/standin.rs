@@ -201,6 +201,9 @@ impl State {
             "/commonapi/v1.1/search" => Ok(search(call)),
             "/taxpayerapi/v1.1/returns" => {
                 let sek = self.sek(call)?;
+                if !call.query["ref_id"].starts_with("ref-") {
+                    return Err(no("RET13508", "No Details Found for the Provided Inputs"));
+                }
                 let status =
                     if self.statuses.len() > 1 { self.statuses.remove(0) } else { self.statuses[0].clone() };
                 Ok(self.sealed(&sek, status.to_string().as_bytes()))

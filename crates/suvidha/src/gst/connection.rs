@@ -25,15 +25,8 @@ pub(crate) struct GatewayOptions {
     /// File that holds the ASP's token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The ASP's token. Better in the environment or a file: others on this machine can see a command line
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SUVIDHA_TOKEN",
-        hide_env_values = true,
-        conflicts_with = "token_file"
-    )]
-    #[arg(value_parser = secret)]
+    /// The ASP's token, where there is no --token-file. Better in the environment: others can see a command line
+    #[arg(long, value_name = "TOKEN", env = "SUVIDHA_TOKEN", hide_env_values = true, value_parser = secret)]
     token: Option<SecretString>,
     /// CA certificates (PEM) that the gateway's certificate is verified against, beside the system's
     #[arg(long, value_name = "FILE")]
@@ -108,30 +101,35 @@ impl GatewayOptions {
 
     /// Whether the options alone say where to go.
     pub(crate) fn name_a_gateway(&self) -> bool {
-        self.gateway.is_some() || self.ready_file.is_some() || self.demo
+        let named = self.gateway.is_some() && (self.token.is_some() || self.token_file.is_some());
+        named || self.ready_file.is_some() || self.demo
     }
 
-    /// The gateway that the options, or else the ready file, name. Nothing is connected yet.
+    /// The gateway of the ready file, or else the one the options name. Nothing is connected yet.
     pub(crate) fn connect(&self, ready: Option<&Ready>, seam: &Seam) -> Result<Connection, Failure> {
-        let missing = |what: &str, remedy: &str| {
-            Failure::new(Exit::Usage, format_args!("there is no {what}")).remedy(remedy)
+        let (gateway, token) = match ready {
+            Some(ready) => (ready.environments.sandbox.clone(), SecretString::from(ready.asp.token.as_str())),
+            None => self.named()?,
         };
-        let gateway = self.gateway.clone().or(ready.map(|ready| ready.environments.sandbox.clone()));
-        let gateway = gateway.ok_or_else(|| {
-            missing("gateway", "Name it with --gateway or SUVIDHA_GATEWAY, or use --demo with `suvidha up`.")
-        })?;
-        let token = match (&self.token_file, &self.token) {
-            (Some(path), _) => Some(SecretString::from(read_text(path)?.trim())),
-            (None, given) => given.clone(),
-        };
-        // A token from the environment may belong to another gateway; the ready file's belongs to its own.
-        let demo = ready.filter(|_| self.gateway.is_none() && self.token_file.is_none());
-        let token = demo.map(|ready| SecretString::from(ready.asp.token.as_str())).or(token);
-        let token =
-            token.ok_or_else(|| missing("ASP token", "Give it in SUVIDHA_TOKEN or with --token-file."))?;
         let ca_pem = self.ca.as_deref().map(read_text).transpose()?;
         let gsp = gsp(&gateway, &token, ca_pem.as_deref(), &self.ip_usr, seam)?;
         Ok(Connection { gsp, gateway, token, ca_pem, ip_usr: self.ip_usr.clone() })
+    }
+
+    fn named(&self) -> Result<(String, SecretString), Failure> {
+        let gateway = self.gateway.clone().ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no gateway")
+                .remedy("Name it with --gateway or SUVIDHA_GATEWAY, or use --demo with `suvidha up`.")
+        })?;
+        let token = match &self.token_file {
+            Some(path) => Some(SecretString::from(read_text(path)?.trim())),
+            None => self.token.clone(),
+        };
+        let token = token.ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no ASP token")
+                .remedy("Give it in SUVIDHA_TOKEN or with --token-file.")
+        })?;
+        Ok((gateway, token))
     }
 }
 

@@ -55,6 +55,7 @@ fn exit(error: &Error) -> Exit {
             Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {
                 Exit::Permission
             }
+            Some(refusal) if refusal.retryable => Exit::TryLater,
             _ => Exit::Refused,
         },
     }
@@ -93,6 +94,8 @@ mod tests {
         assert_eq!(exit(Error::OtpRequired(refusal("AUTH4033", Origin::Gstn, 200))), Exit::Permission);
         assert_eq!(exit(Error::Refused(refusal("GSP602", Origin::Gsp, 401))), Exit::Permission);
         assert_eq!(exit(Error::Refused(refusal("GSP030", Origin::Network, 502))), Exit::Unavailable);
+        let busy = Refusal { retryable: true, ..*refusal("RTN_15", Origin::Gstn, 200) };
+        assert_eq!(exit(Error::Refused(Box::new(busy))), Exit::TryLater);
         assert_eq!(exit(Error::StillProcessing { reference_id: "r".to_owned() }), Exit::TryLater);
         assert_eq!(
             exit(Error::Unavailable { what: "x".to_owned(), may_have_arrived: false }),

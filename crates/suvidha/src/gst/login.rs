@@ -50,7 +50,7 @@ impl Login {
             gstin: gstin.as_str().to_owned(),
             username: session.username().to_owned(),
             gateway: connection.gateway.clone(),
-            expires_at: session.expires_at().to_string(),
+            expires_at: session.expires_at().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             session: place.path().display().to_string(),
         };
         place.keep(connection, session)?;

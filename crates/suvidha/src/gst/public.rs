@@ -56,7 +56,9 @@ impl Answer for Found {
 fn address(address: &Value) -> String {
     let parts = ["flno", "bno", "bnm", "st", "loc", "city", "dst", "stcd", "pncd"];
     let parts = parts.iter().filter_map(|part| address.get(part)?.as_str());
-    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    let mut parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.dedup();
+    parts.join(", ")
 }
 
 #[cfg(test)]
@@ -66,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_shown() {
+    fn only_what_is_known_is_shown_and_once() {
         let found = Found(json!({"gstin": "33AANCS2882A1ZG", "lgnm": "Sample", "cxdt": "",
-            "pradr": {"addr": {"bno": "12", "st": "", "stcd": "Tamil Nadu", "pncd": "600001"}}}));
+            "pradr": {"addr": {"bno": "12", "st": "", "dst": "Tamil Nadu", "stcd": "Tamil Nadu", "pncd": "600001"}}}));
         let expected =
             "gstin       33AANCS2882A1ZG\nlegal name  Sample\naddress     12, Tamil Nadu, 600001\n";
         assert_eq!(found.words(), expected);

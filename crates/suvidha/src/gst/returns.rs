@@ -184,8 +184,12 @@ impl Summary {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let (gsp, session) = place.open().await?;
         let kind = if self.long { SummaryKind::Long } else { SummaryKind::Short };
-        let summary = gsp.gstr1(&session, self.period.period).summary(kind).await?;
-        output.show(&Totals(summary.value().clone()))
+        let totals = match gsp.gstr1(&session, self.period.period).summary(kind).await {
+            Ok(summary) => summary.value().clone(),
+            Err(Error::NoDocuments(_)) => json!({}),
+            Err(error) => return Err(error.into()),
+        };
+        output.show(&Totals(totals))
     }
 }
 
@@ -260,6 +264,9 @@ struct Totals(Value);
 
 impl Answer for Totals {
     fn words(&self) -> String {
+        if self.0.get("sec_sum").is_none() {
+            return "nothing saved\n".to_owned();
+        }
         let text = |key: &str| self.0.get(key).map(rows::cell).unwrap_or_default();
         let mut words =
             fields(&[("gstin", text("gstin")), ("period", text("ret_period")), ("checksum", text("chksum"))]);
