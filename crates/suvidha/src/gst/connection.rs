@@ -45,7 +45,8 @@ pub(crate) struct GatewayOptions {
     data: PathBuf,
 }
 
-fn secret(text: &str) -> Result<SecretString, String> {
+/// For clap: a value that no `Debug` of the command line shows.
+pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
     Ok(SecretString::from(text))
 }
 

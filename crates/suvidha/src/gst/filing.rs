@@ -3,13 +3,13 @@
 use clap::Args;
 use gstn::Pan;
 use serde::Serialize;
-use suvidha_client::{Patience, SummaryKind};
+use suvidha_client::{Patience, SecretString, SummaryKind};
 
 use crate::exit::Failure;
 use crate::output::{Answer, Output, fields};
 use crate::secret::from_stdin;
 
-use super::connection::SessionPlace;
+use super::connection::{SessionPlace, secret};
 use super::returns::{Period, outcome};
 
 /// GSTN: the return is closed to changes already.
@@ -24,8 +24,8 @@ pub(crate) struct File {
     #[arg(long)]
     pan: Pan,
     /// The OTP, where it is known beforehand; GSTN sends it and it is asked for when left out
-    #[arg(long)]
-    otp: Option<String>,
+    #[arg(long, value_parser = secret)]
+    otp: Option<SecretString>,
     /// Declare that there was no supply in the period
     #[arg(long)]
     nil: bool,
@@ -44,7 +44,7 @@ impl File {
         let summary = gstr1.summary(SummaryKind::Short).await?;
         gstr1.request_evc_otp(&self.pan).await?;
         let ack_num = match &self.otp {
-            Some(otp) => gstr1.file_with_evc(&summary, &self.pan, otp).await?,
+            Some(otp) => gstr1.file_with_evc(&summary, &self.pan, otp.expose()).await?,
             None => gstr1.file_with_evc(&summary, &self.pan, from_stdin("OTP")?.expose()).await?,
         };
         let (gstin, ret_period) = (session.gstin().to_string(), self.period.period.to_string());

@@ -3,13 +3,13 @@
 use clap::Args;
 use gstn::Gstin;
 use serde::Serialize;
-use suvidha_client::Error;
+use suvidha_client::{Error, SecretString};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields};
 use crate::secret::from_stdin;
 
-use super::connection::{GatewayOptions, SessionPlace, not_logged_in};
+use super::connection::{GatewayOptions, SessionPlace, not_logged_in, secret};
 
 /// `suvidha gst login`.
 #[derive(Debug, Args)]
@@ -23,8 +23,8 @@ pub(crate) struct Login {
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
     /// The OTP, where it is known beforehand; asked for when left out
-    #[arg(long)]
-    otp: Option<String>,
+    #[arg(long, value_parser = secret)]
+    otp: Option<SecretString>,
 }
 
 impl Login {
@@ -42,8 +42,8 @@ impl Login {
         let username = self.username.or_else(|| demo.as_ref().map(|demo| demo.username.clone()));
         let username = username.ok_or_else(|| missing("--username"))?;
         let login = connection.gsp.taxpayer(gstin, username).request_otp().await?;
-        let session = match self.otp.or(demo.map(|demo| demo.otp)) {
-            Some(otp) => login.verify(&otp).await?,
+        let session = match self.otp.or(demo.map(|demo| SecretString::from(demo.otp))) {
+            Some(otp) => login.verify(otp.expose()).await?,
             None => login.verify(from_stdin("OTP")?.expose()).await?,
         };
         let answer = LoggedIn {
