@@ -1,0 +1,134 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn problems(text: &str) -> String {
+    let (_, problems) = Config::parse("suvidha.toml", text, Path::new("/nowhere"));
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+/// The manual with every key that has no default put in force.
+fn everything_set() -> String {
+    let set = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') && !setting.is_empty() => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    DEFAULT.lines().map(set).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_manual_parses_to_exactly_the_defaults() {
+    let parse = |text| Config::parse("suvidha.default.toml", text, Path::new("/base"));
+    let ((manual, wrong), (defaults, _)) = (parse(DEFAULT), parse(""));
+    assert_eq!(wrong, []);
+    assert_eq!(format!("{manual:#?}"), format!("{defaults:#?}"));
+}
+
+#[test]
+fn the_manual_shows_every_key_and_explains_it() {
+    let text = everything_set();
+    let document = Document::new("manual", &text);
+    drop(Config::from_section(document.root(), Path::new("/nowhere")));
+    let asked = document.asked.borrow().clone();
+    let expected = ["cannot read", "either this or", "more than once", "is not set"];
+    let problems = document.into_problems().into_iter();
+    let unexpected: Vec<_> =
+        problems.filter(|p| !expected.iter().any(|part| p.message.contains(part))).collect();
+    assert_eq!(unexpected, [], "a key shown in the manual is unknown, or its example is wrong");
+
+    let mut shown = BTreeSet::new();
+    collect_keys(&toml::Value::Table(text.parse().unwrap()), "", &mut shown);
+    assert_eq!(
+        asked.difference(&shown).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "keys that are not shown"
+    );
+
+    let lines: Vec<_> = DEFAULT.lines().collect();
+    let is_key = |line: &str| line.contains(" = ") && !line.starts_with("# ");
+    for (above, key) in lines.iter().zip(&lines[1..]).filter(|(_, line)| is_key(line)) {
+        assert!(above.starts_with("# "), "{key} has no words above it");
+    }
+}
+
+fn collect_keys(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
+    for (key, value) in value.as_table().into_iter().flatten() {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        collect_keys(value, &path, keys);
+        keys.insert(path);
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_line_and_the_nearest_key() {
+    let text = r#"
+[logg]
+[gateway]
+thread = 4
+drain = 30
+[gateway.limits]
+head = "32 KB"
+headers = 1000
+[gateway.timeouts]
+connect = "0s"
+[environments.sandbox]
+listen = "localhost:7780"
+header_checks = "Strict"
+[environments.production]
+listen = "0.0.0.0:443"
+[environments.production.tls]
+certificate = "server.pem"
+[environments.production.upstream]
+url = "http://api.gst.gov.in"
+client_secret = "hush-hush"
+[environments.staging]
+[simulator]
+otp = "12345"
+token_life = "90s"
+"#;
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn faults_of_the_syntax_have_a_line_too() {
+    insta::assert_snapshot!(problems("[gateway]\nthreads = \n[log\nlevel = \"info\"\nlevel = \"warn\"\n"));
+}
+
+#[test]
+fn an_inline_secret_is_refused_and_not_repeated() {
+    let text = "[environments.sandbox.upstream]\nurl = \"https://x\"\nclient_id = \"l7xx\"\nclient_secret = \"hush-hush\"";
+    let told = problems(text);
+    assert!(told.contains("client_secret_file"), "{told}");
+    assert!(!told.contains("hush-hush"), "{told}");
+}
+
+#[test]
+fn a_secret_has_exactly_one_source() {
+    let upstream = |rest: &str| {
+        problems(&format!(
+            "[environments.sandbox.upstream]\nurl = \"https://x\"\nclient_id = \"l7xx\"\n{rest}"
+        ))
+    };
+    assert_eq!(upstream("client_secret_sealed = \"a\""), "");
+    assert!(upstream("").contains("is missing"));
+    assert!(
+        upstream("client_secret_sealed = \"a\"\nclient_secret_env = \"PATH\"").contains("more than once")
+    );
+    assert!(upstream("client_secret_env = \"SUVIDHA_NO_SUCH_VARIABLE\"").contains("is not set"));
+}
+
+#[test]
+fn two_environments_need_two_addresses_and_one_of_them_must_be_served() {
+    let text = "[environments.sandbox]\nlisten = \"127.0.0.1:7781\"";
+    assert!(problems(text).contains("both environments listen on 127.0.0.1:7781"), "{}", problems(text));
+    let text = "[environments]\nsandbox.enabled = false\nproduction.enabled = false";
+    assert!(problems(text).contains("nothing would be served"), "{}", problems(text));
+}
+
+#[test]
+fn relative_paths_are_counted_from_the_configuration() {
+    let (config, _) = Config::parse("x", "[registry]\npath = \"data/r.sqlite\"", Path::new("/etc/suvidha"));
+    assert_eq!(config.registry.path, Path::new("/etc/suvidha/data/r.sqlite"));
+    let (config, _) = Config::parse("x", "[registry]\nsealing_key_env = \"KEY\"", Path::new("/etc/suvidha"));
+    assert_eq!(config.registry.key, SealingKeySource::Variable("KEY".to_owned()));
+}

@@ -1,0 +1,143 @@
+//! Where the registry and its sealing key are, and how a command opens them.
+
+use std::env;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use suvidha_seam::Seam;
+use suvidha_store::{Registry, SealingKeys, StoreError};
+
+use crate::cli::RegistryOptions;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+
+/// The data directory of `suvidha up`, where nothing else is said.
+pub(crate) const DEFAULT_DATA_DIR: &str = "suvidha-data";
+
+/// A registry on disk and the key that opens what is sealed in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegistryPlace {
+    /// The SQLite file.
+    pub(crate) path: PathBuf,
+    /// Where the sealing key comes from.
+    pub(crate) key: SealingKeySource,
+}
+
+/// Where the sealing key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SealingKeySource {
+    /// A file with mode 0600.
+    File(PathBuf),
+    /// An environment variable of this name.
+    Variable(String),
+}
+
+/// Whether a missing registry is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is made, with a new sealing key.
+    Create,
+    /// It is an error.
+    Refuse,
+}
+
+impl RegistryPlace {
+    /// The registry that `suvidha up` keeps in `data`.
+    pub(crate) fn in_data_dir(data: &Path) -> Self {
+        Self { path: data.join("registry.sqlite"), key: SealingKeySource::File(data.join("sealing.key")) }
+    }
+
+    /// The registry that the options of a command name.
+    pub(crate) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
+        match (&options.config, &options.data) {
+            (Some(file), _) => Ok(Config::read(file)?.registry),
+            (None, Some(data)) => Ok(Self::in_data_dir(data)),
+            (None, None) => Ok(Self::in_data_dir(Path::new(DEFAULT_DATA_DIR))),
+        }
+    }
+
+    /// Opens the registry.
+    pub(crate) fn open(&self, missing: Missing, seam: &Seam) -> Result<Registry, Failure> {
+        let exists = self.path.try_exists().map_err(|e| {
+            Failure::io(Exit::Io, format_args!("cannot look for {}", self.path.display()), &e)
+        })?;
+        if !exists && missing == Missing::Refuse {
+            let message = format_args!("there is no registry at {}", self.path.display());
+            return Err(Failure::new(Exit::Config, message)
+                .remedy("name another with --data or --config, or begin one with `suvidha asp add`"));
+        }
+        if let Some(directory) = self.path.parent() {
+            make_private_directory(directory)?;
+        }
+        let keys = self.keys(exists, seam)?;
+        Ok(Registry::open(&self.path, keys, seam.clone())?)
+    }
+
+    /// A key is made only for a registry that does not exist yet: a new key could not open an old one.
+    fn keys(&self, registry_exists: bool, seam: &Seam) -> Result<SealingKeys, Failure> {
+        match &self.key {
+            SealingKeySource::File(path) if registry_exists || path.exists() => {
+                Ok(SealingKeys::from_file(path)?)
+            }
+            SealingKeySource::File(path) => {
+                if let Some(directory) = path.parent() {
+                    make_private_directory(directory)?;
+                }
+                Ok(SealingKeys::create_file(path, seam)?)
+            }
+            SealingKeySource::Variable(name) => match env::var(name) {
+                Ok(value) => Ok(SealingKeys::from_env_value(&value)?),
+                Err(_) => Err(Failure::new(
+                    Exit::Config,
+                    format_args!("the environment variable {name}, which holds the sealing key, is not set"),
+                )),
+            },
+        }
+    }
+}
+
+/// Makes `directory`, readable by its owner alone, unless it exists.
+pub(crate) fn make_private_directory(directory: &Path) -> Result<(), Failure> {
+    if directory.as_os_str().is_empty() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| {
+        Failure::io(Exit::CannotCreate, format_args!("cannot make the directory {}", directory.display()), &e)
+    })
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        use StoreError as E;
+        let exit = match &error {
+            E::File { source, action, .. } => {
+                let otherwise = if *action == "create" { Exit::CannotCreate } else { Exit::Io };
+                return Self::io(otherwise, words_before_source(&error), source);
+            }
+            E::InvalidField { .. }
+            | E::InvalidSecret { .. }
+            | E::ExpiryInPast { .. }
+            | E::AspNotFound(_)
+            | E::CredentialNotFound { .. }
+            | E::TokenTaken { .. }
+            | E::ClientIdTaken { .. }
+            | E::ClientCredentialsTaken { .. }
+            | E::SecretNotFound(_) => Exit::Data,
+            E::Busy => Exit::Unavailable,
+            E::DiskFull | E::Database(_) => Exit::Io,
+            E::ReadOnly => Exit::Permission,
+            E::KeyFileExists { .. } => Exit::CannotCreate,
+            _ => Exit::Config,
+        };
+        Self::new(exit, error)
+    }
+}
+
+/// The error without what the operating system said, which [`Failure::io`] adds again.
+fn words_before_source(error: &StoreError) -> String {
+    match error {
+        StoreError::File { action, path, .. } => format!("cannot {action} {}", path.display()),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,100 @@
+//! The demo ASP and the demo taxpayer of `suvidha up`: made once, kept, and made again only where they were lost.
+
+use gstn::{AspId, Environment, Gstin};
+use suvidha_sandbox::{NewTaxpayer, Running, TaxpayerError};
+use suvidha_seam::Seam;
+use suvidha_store::{AspStatus, NewAsp, NewToken, Registry, SecretString, StoreError, TokenLookup};
+use tracing::warn;
+
+use crate::exit::{Exit, Failure};
+
+const ASPID: &str = "up/demo-aspid";
+const TOKEN: &str = "up/demo-token";
+const GSTIN: &str = "up/demo-gstin";
+const USERNAME: &str = "up/demo-username";
+
+/// What a newcomer needs for a first call.
+pub(super) struct Demo {
+    pub(super) aspid: AspId,
+    /// Sealed in the registry, so that every start can show it: it opens nothing but the sandbox.
+    pub(super) token: SecretString,
+    pub(super) taxpayer: DemoTaxpayer,
+}
+
+/// The taxpayer that a newcomer logs in.
+pub(super) struct DemoTaxpayer {
+    pub(super) gstin: Gstin,
+    pub(super) username: String,
+}
+
+/// Finds or makes the demo ASP, a token of it that works, and the demo taxpayer.
+pub(super) async fn prepare(registry: &Registry, gstn: &Running, seam: &Seam) -> Result<Demo, Failure> {
+    let aspid = demo_asp(registry)?;
+    let token = demo_token(registry, &aspid, seam)?;
+    let taxpayer = demo_taxpayer(registry, gstn).await?;
+    Ok(Demo { aspid, token, taxpayer })
+}
+
+fn demo_asp(registry: &Registry) -> Result<AspId, StoreError> {
+    if let Some(aspid) = kept(registry, ASPID)?
+        && let Some(asp) = registry.asp(&aspid)?
+    {
+        if asp.status == AspStatus::Suspended {
+            warn!(%aspid, "the demo ASP is suspended; resume it with `suvidha asp resume`");
+        }
+        return Ok(aspid);
+    }
+    let asp = registry.add_asp(NewAsp {
+        name: "Demo ASP".to_owned(),
+        contact_name: "Demo".to_owned(),
+        email: "demo@example.com".to_owned(),
+        phone: "+91 00000 00000".to_owned(),
+    })?;
+    registry.put_secret(ASPID, asp.aspid.as_str())?;
+    Ok(asp.aspid)
+}
+
+fn demo_token(registry: &Registry, aspid: &AspId, seam: &Seam) -> Result<SecretString, StoreError> {
+    if let Some(token) = registry.secret(TOKEN)? {
+        let snapshot = registry.snapshot()?;
+        match snapshot.by_token(Environment::Sandbox, token.expose(), seam.now()) {
+            TokenLookup::Found { asp, .. } if asp.aspid == *aspid => return Ok(token),
+            _ => warn!("the demo token is no longer valid; a new one is made"),
+        }
+    }
+    let new = NewToken { label: Some("suvidha up".to_owned()), expires_at: None };
+    let token = registry.issue_token(aspid, Environment::Sandbox, new)?.token;
+    registry.put_secret(TOKEN, token.expose())?;
+    Ok(token)
+}
+
+async fn demo_taxpayer(registry: &Registry, gstn: &Running) -> Result<DemoTaxpayer, Failure> {
+    let before = kept::<Gstin>(registry, GSTIN)?.zip(registry.secret(USERNAME)?);
+    let mut wanted = NewTaxpayer {
+        legal_name: Some("Demo Traders Private Limited".to_owned()),
+        trade_name: Some("Demo Traders".to_owned()),
+        ..NewTaxpayer::default()
+    };
+    if let Some((gstin, username)) = &before {
+        wanted.gstin = Some(gstin.as_str().to_owned());
+        wanted.username = Some(username.expose().to_owned());
+    }
+    match (gstn.create_taxpayer(wanted).await, before) {
+        (Err(TaxpayerError::GstinTaken(gstin)), Some((_, username))) => {
+            Ok(DemoTaxpayer { gstin, username: username.expose().to_owned() })
+        }
+        (Ok(made), _) => {
+            registry.put_secret(GSTIN, made.gstin.as_str())?;
+            registry.put_secret(USERNAME, &made.username)?;
+            Ok(DemoTaxpayer { gstin: made.gstin, username: made.username })
+        }
+        (Err(error), _) => {
+            Err(Failure::new(Exit::Unavailable, format_args!("cannot make the demo taxpayer: {error}")))
+        }
+    }
+}
+
+/// What is kept under `name`, if it is there and still what it should be.
+fn kept<T: std::str::FromStr>(registry: &Registry, name: &str) -> Result<Option<T>, StoreError> {
+    Ok(registry.secret(name)?.and_then(|text| text.expose().parse().ok()))
+}
