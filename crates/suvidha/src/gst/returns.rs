@@ -258,7 +258,7 @@ impl Answer for Section {
     }
 }
 
-/// RETSUM, as GSTN gives it.
+/// RETSUM, as GSTN gives it; a person sees the sections that have records.
 #[derive(Serialize)]
 struct Totals(Value);
 
@@ -271,7 +271,8 @@ impl Answer for Totals {
         let mut words =
             fields(&[("gstin", text("gstin")), ("period", text("ret_period")), ("checksum", text("chksum"))]);
         let mut lines = Vec::new();
-        for section in self.0["sec_sum"].as_array().into_iter().flatten() {
+        let sections = self.0["sec_sum"].as_array().into_iter().flatten();
+        for section in sections.filter(|section| section["ttl_rec"].as_u64() != Some(0)) {
             let name = section.get("sec_nm").map(rows::cell).unwrap_or_default();
             lines.push(totals(name, section));
             for part in section["cpty_sum"].as_array().into_iter().flatten() {
@@ -282,8 +283,12 @@ impl Answer for Totals {
             }
         }
         words.push('\n');
-        let headings = ["SECTION", "RECORDS", "VALUE", "TAXABLE", "IGST", "CGST", "SGST", "CESS"];
-        words.push_str(&table(headings, &lines));
+        if lines.is_empty() {
+            words.push_str("no section has records\n");
+        } else {
+            let headings = ["SECTION", "RECORDS", "VALUE", "TAXABLE", "IGST", "CGST", "SGST", "CESS"];
+            words.push_str(&table(headings, &lines));
+        }
         words
     }
 }
@@ -294,4 +299,47 @@ fn totals(name: String, of: &Value) -> [String; 8] {
     let [value, taxable] = ["ttl_val", "ttl_tax"].map(amount);
     let [igst, cgst, sgst, cess] = ["ttl_igst", "ttl_cgst", "ttl_sgst", "ttl_cess"].map(amount);
     [name, records, value, taxable, igst, cgst, sgst, cess]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_leaves_empty_sections_out_and_indents_counterparties() {
+        let sections = json!([
+            {"sec_nm": "AT", "ttl_rec": 0, "ttl_val": 0},
+            {"sec_nm": "B2B", "ttl_rec": 2, "ttl_val": 1770.5, "ttl_tax": 1500.42, "ttl_igst": 270.08,
+             "cpty_sum": [{"ctin": "27AAPFU0939F1ZV", "ttl_rec": 2, "ttl_val": 1770.5}]},
+            {"sec_nm": "DOC_ISSUE", "ttl_rec": 1, "ttl_doc_issued": 7},
+        ]);
+        let totals =
+            Totals(json!({"gstin": "g", "ret_period": "042026", "chksum": "c", "sec_sum": sections}));
+        let expected = "\
+gstin     g
+period    042026
+checksum  c
+
+SECTION            RECORDS  VALUE    TAXABLE  IGST    CGST  SGST  CESS
+B2B                2        1770.50  1500.42  270.08
+  27AAPFU0939F1ZV  2        1770.50
+DOC_ISSUE          1
+";
+        assert_eq!(totals.words(), expected);
+    }
+
+    #[test]
+    fn a_summary_without_records_says_so() {
+        assert_eq!(Totals(json!({})).words(), "nothing saved\n");
+        let totals = Totals(json!({"sec_sum": [{"sec_nm": "AT", "ttl_rec": 0}]}));
+        assert!(totals.words().ends_with("no section has records\n"));
+    }
+
+    #[test]
+    fn a_section_is_a_name_and_nothing_else() {
+        assert_eq!(section("b2b").unwrap(), "B2B");
+        for bad in ["", "B2B&action=RETSUM", "B 2 B"] {
+            section(bad).unwrap_err();
+        }
+    }
 }
