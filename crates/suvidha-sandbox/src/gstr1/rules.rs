@@ -1,0 +1,185 @@
+//! Every rule that depends on a date, as a rule of the tax period, so that old and new clients can be tested
+//! against the law of their time (gst-engine.md section 0).
+
+use gstn::ReturnPeriod;
+use jiff::civil::{Date, date};
+
+use super::amounts::Amount;
+
+/// First tax period of a rule, as (year, month).
+type From = (u16, u8);
+
+/// GST began. K
+const GST: From = (2017, 7);
+/// HSN phase 2: four digits, six above 5 crore. A
+const HSN_PHASE_2: From = (2022, 11);
+/// B2CL from 1 lakh instead of 2.5 lakh. K
+const B2CL_ONE_LAKH: From = (2024, 8);
+/// HSN phase 3: Table 12 split in two; Table 13 mandatory. A
+const HSN_PHASE_3: From = (2025, 5);
+/// Daman and Diu (25) became part of 26. K
+const STATE_25_MERGED: From = (2020, 8);
+/// The 40 % rate, for documents from this day and for rate rows of this month. K
+const FORTY_PERCENT: Date = date(2025, 9, 22);
+/// From this day no return may be filed three years after it was due. A
+const THREE_YEAR_BAR: Date = date(2025, 12, 1);
+
+/// Hundredths of a percent (gstn.md section 5, C).
+const RATES: [i128; 12] = [0, 10, 25, 100, 150, 300, 500, 600, 750, 1200, 1800, 2800];
+const FORTY: i128 = 4000;
+
+/// Which rules hold. The default has everything on but [`Rules::previous_return_first`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Apply the rules of this tax period, whatever the period of the return.
+    pub as_of: Option<ReturnPeriod>,
+    /// Proceed to file only when GSTR-1 of the month before is filed. Off: a fresh sandbox has no past, and
+    /// GSTR-3B, on which rule 59(6) turns, is not simulated.
+    pub previous_return_first: bool,
+    /// No filing three years after the due date (from December 2025).
+    pub three_year_bar: bool,
+    /// An amendment needs an original in a filed return.
+    pub amendments_need_original: bool,
+    /// Tax must be taxable value × rate, give or take one rupee a line.
+    pub check_tax_amounts: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            as_of: None,
+            previous_return_first: false,
+            three_year_bar: true,
+            amendments_need_original: true,
+            check_tax_amounts: true,
+        }
+    }
+}
+
+impl Rules {
+    fn since(&self, from: From, period: ReturnPeriod) -> bool {
+        let period = self.as_of.unwrap_or(period);
+        (period.year(), period.month()) >= from
+    }
+
+    pub(super) fn is_under_gst(period: ReturnPeriod) -> bool {
+        (period.year(), period.month()) >= GST
+    }
+
+    /// The value an invoice must exceed to be reported as B2CL.
+    pub(super) fn b2cl_threshold(&self, period: ReturnPeriod) -> Amount {
+        Amount::rupees(if self.since(B2CL_ONE_LAKH, period) { 100_000 } else { 250_000 })
+    }
+
+    /// `hsn_b2b` and `hsn_b2c` instead of `hsn.data`; checks between tables at proceed-to-file.
+    pub(super) fn hsn_is_split(&self, period: ReturnPeriod) -> bool {
+        self.since(HSN_PHASE_3, period)
+    }
+
+    pub(super) fn documents_issued_are_mandatory(&self, period: ReturnPeriod) -> bool {
+        self.since(HSN_PHASE_3, period)
+    }
+
+    /// From phase 2 on a description does not replace the HSN code.
+    pub(super) fn hsn_is_mandatory(&self, period: ReturnPeriod) -> bool {
+        self.since(HSN_PHASE_2, period)
+    }
+
+    pub(super) fn least_hsn_digits(&self, period: ReturnPeriod, above_five_crore: bool) -> usize {
+        match (self.since(HSN_PHASE_2, period), above_five_crore) {
+            (false, _) => 2,
+            (true, false) => 4,
+            (true, true) => 6,
+        }
+    }
+
+    /// Whether `rate` (hundredths of a percent) is in the rate list for a document of `day`, or for a row
+    /// that has no day of its own.
+    pub(super) fn knows_rate(&self, rate: i128, period: ReturnPeriod, day: Option<Date>) -> bool {
+        let has_forty = match day {
+            Some(day) if self.as_of.is_none() => day >= FORTY_PERCENT,
+            _ => self.since((2025, 9), period),
+        };
+        RATES.contains(&rate) || (rate == FORTY && has_forty)
+    }
+
+    /// Whether a place of supply of the right form existed then. 28 was Andhra Pradesh before the division.
+    pub(super) fn knows_state(&self, code: &str, period: ReturnPeriod) -> bool {
+        match code {
+            "25" => !self.since(STATE_25_MERGED, period),
+            "28" => false,
+            _ => true,
+        }
+    }
+
+    /// Whether a GSTR-1 of `period` may no longer be filed.
+    pub(super) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
+        self.three_year_bar
+            && today >= THREE_YEAR_BAR
+            && three_years_after_due(period).is_some_and(|day| today > day)
+    }
+}
+
+/// GSTR-1 is due on the 11th of the following month. K
+fn three_years_after_due(period: ReturnPeriod) -> Option<Date> {
+    let (year, month) =
+        if period.month() == 12 { (period.year() + 1, 1) } else { (period.year(), period.month() + 1) };
+    Date::new(i16::try_from(year).ok()? + 3, i8::try_from(month).ok()?, 11).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn period(text: &str) -> ReturnPeriod {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_b2cl_threshold_falls_in_august_2024() {
+        let rules = Rules::default();
+        assert_eq!(rules.b2cl_threshold(period("072024")), Amount::rupees(250_000));
+        assert_eq!(rules.b2cl_threshold(period("082024")), Amount::rupees(100_000));
+        let of_old = Rules { as_of: Some(period("072017")), ..rules };
+        assert_eq!(of_old.b2cl_threshold(period("082024")), Amount::rupees(250_000));
+    }
+
+    #[test]
+    fn forty_percent_begins_on_a_day_for_documents_and_in_a_month_for_rate_rows() {
+        let rules = Rules::default();
+        let september = period("092025");
+        assert!(!rules.knows_rate(4000, september, Some(date(2025, 9, 21))));
+        assert!(rules.knows_rate(4000, september, Some(date(2025, 9, 22))));
+        assert!(rules.knows_rate(4000, september, None));
+        assert!(!rules.knows_rate(4000, period("082025"), None));
+        assert!(rules.knows_rate(25, september, None) && !rules.knows_rate(1300, september, None));
+    }
+
+    #[test]
+    fn hsn_grows_with_time_and_turnover() {
+        let rules = Rules::default();
+        for (month, above, digits) in
+            [("102022", true, 2), ("112022", false, 4), ("112022", true, 6), ("052025", true, 6)]
+        {
+            assert_eq!(rules.least_hsn_digits(period(month), above), digits);
+        }
+        assert!(!rules.hsn_is_split(period("042025")) && rules.hsn_is_split(period("052025")));
+    }
+
+    #[test]
+    fn the_three_year_bar_falls_after_the_due_date() {
+        let rules = Rules::default();
+        assert!(rules.is_barred(period("102022"), date(2025, 12, 1)));
+        assert!(!rules.is_barred(period("112022"), date(2025, 12, 11)));
+        assert!(rules.is_barred(period("112022"), date(2025, 12, 12)));
+        assert!(!rules.is_barred(period("012018"), date(2025, 11, 30)), "the bar did not exist yet");
+        assert!(!Rules { three_year_bar: false, ..rules }.is_barred(period("012018"), date(2026, 1, 1)));
+    }
+
+    #[test]
+    fn daman_and_diu_ends_in_2020() {
+        let rules = Rules::default();
+        assert!(rules.knows_state("25", period("072020")) && !rules.knows_state("25", period("082020")));
+        assert!(!rules.knows_state("28", period("072017")) && rules.knows_state("96", period("072017")));
+    }
+}

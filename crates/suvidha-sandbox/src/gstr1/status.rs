@@ -1,0 +1,318 @@
+//! The life of a return: not filed → ready to file → filed (gst-engine.md 1.1).
+
+use gstn::{Gstin, ReturnPeriod};
+use jiff::civil::Date;
+use rusqlite::{Connection, Transaction};
+use serde_json::Value;
+
+use super::documents::last_day;
+use super::reconcile::check_completeness;
+use super::store::{self, Standing};
+use super::summary::current_checksum;
+use super::{Fault, GstnError, JobOutcome, Rules, Subject};
+
+/// Where a return stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReturnState {
+    /// Rows may come and go.
+    NotFiled,
+    /// Proceeded to file; the summary is fixed until the next save.
+    ReadyToFile,
+    /// Filed for good.
+    Filed {
+        /// The acknowledgement number.
+        arn: String,
+        /// The date of filing in India.
+        on: Date,
+    },
+}
+
+/// A filed return, for RETTRACK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FiledReturn {
+    /// The tax period.
+    pub period: ReturnPeriod,
+    /// The acknowledgement number.
+    pub arn: String,
+    /// The date of filing in India.
+    pub on: Date,
+}
+
+/// Where the return stands.
+///
+/// # Errors
+/// Only those of the database.
+pub fn status(connection: &Connection, subject: &Subject) -> rusqlite::Result<ReturnState> {
+    let standing = store::standing(connection, subject.gstin, subject.period)?;
+    Ok(match (standing.arn, standing.summary_chksum) {
+        (Some(arn), _) => ReturnState::Filed { arn, on: day(standing.filed_on.as_deref()) },
+        (None, Some(_)) => ReturnState::ReadyToFile,
+        (None, None) => ReturnState::NotFiled,
+    })
+}
+
+/// Deletes every row of the period; the return is "not filed" again.
+///
+/// # Errors
+/// Only those of the database; a filed return gives an outcome with RET191183.
+pub fn reset(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome> {
+    if store::standing(tx, subject.gstin, subject.period)?.arn.is_some() {
+        return Ok(JobOutcome::refused(&GstnError::new(
+            "RET191183",
+            "GSTR1 is already filed for the period",
+        )));
+    }
+    store::clear(tx, subject)?;
+    store::put_standing(tx, subject, &Standing::default())?;
+    Ok(JobOutcome::processed())
+}
+
+/// The faults of RETNEWPTF that are answered at once: RET00009 filed already, RET00003 ready already (clients
+/// take it for a success), and `isnil` on a return that has rows (I).
+///
+/// # Errors
+/// GSTN's refusal, or the database's.
+pub fn precheck_proceed_to_file(
+    connection: &Connection,
+    subject: &Subject,
+    isnil: bool,
+) -> Result<(), Fault> {
+    let standing = store::standing(connection, subject.gstin, subject.period)?;
+    if standing.arn.is_some() {
+        return Err(GstnError::new("RET00009", "The return is already filed").into());
+    }
+    if standing.summary_chksum.is_some() {
+        return Err(GstnError::new("RET00003", "The return is already ready to file").into());
+    }
+    if isnil && !store::all_rows(connection, subject)?.is_empty() {
+        return Err(
+            GstnError::new("RET11403", "Invalid API Request: isnil is Y, but the return has rows").into()
+        );
+    }
+    Ok(())
+}
+
+/// RETNEWPTF: fixes the summary by its checksum and makes the return ready to file.
+///
+/// # Errors
+/// Only those of the database; what stands in the way is in the outcome.
+pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusqlite::Result<JobOutcome> {
+    match precheck_proceed_to_file(tx, subject, isnil) {
+        Ok(()) => {}
+        Err(Fault::Gstn(error)) => return Ok(JobOutcome::refused(&error)),
+        Err(Fault::Database(error)) => return Err(error),
+    }
+    if let Err(error) = may_be_filed(tx, subject)? {
+        return Ok(JobOutcome::refused(&error));
+    }
+    let rows = store::all_rows(tx, subject)?;
+    if !isnil && let Err(error) = check_completeness(subject, &rows) {
+        return Ok(JobOutcome::refused(&error));
+    }
+    let chksum = current_checksum(tx, subject)?;
+    let standing = Standing { summary_chksum: Some(chksum), nil: isnil, ..Standing::default() };
+    store::put_standing(tx, subject, &standing)?;
+    Ok(JobOutcome::processed())
+}
+
+/// Files the return. `summary` is the JSON that was signed, the short RETSUM: its checksum is compared if it
+/// has one, its text never, because clients reorder and drop keys (gstn.md section 10).
+///
+/// # Errors
+/// RT_FIL_02 filed already; RET09001 not proceeded to file, or rows changed since; RT_FIL_09 another checksum;
+/// RTN_FIL_30 the summary of another return; or the database's.
+pub fn file(tx: &Transaction, subject: &Subject, summary: &Value, arn: &str) -> Result<(), Fault> {
+    let standing = store::standing(tx, subject.gstin, subject.period)?;
+    if standing.arn.is_some() {
+        return Err(GstnError::new("RT_FIL_02", "GSTR1 is already filed").into());
+    }
+    let current = current_checksum(tx, subject)?;
+    if standing.summary_chksum.as_ref() != Some(&current) {
+        return Err(
+            GstnError::new("RET09001", "Latest Summary is not available. Please proceed to file").into()
+        );
+    }
+    check_signed(subject, summary, &current)?;
+    may_be_filed(tx, subject)??;
+    let filed = Standing { arn: Some(arn.to_owned()), filed_on: Some(subject.today.to_string()), ..standing };
+    store::put_standing(tx, subject, &filed)?;
+    Ok(())
+}
+
+fn check_signed(subject: &Subject, summary: &Value, current: &str) -> Result<(), GstnError> {
+    let stated = |key: &str| summary.get(key).and_then(Value::as_str);
+    let period = subject.period.to_string();
+    if stated("chksum").is_some_and(|chksum| chksum != current) {
+        return Err(GstnError::new("RT_FIL_09", "Signed summary is not the latest one"));
+    }
+    let of_another = stated("gstin").is_some_and(|gstin| gstin != subject.gstin.as_str())
+        || stated("ret_period").is_some_and(|stated| stated != period);
+    if of_another || !summary.is_object() {
+        let message = "Signed summary data does not matches with encoded hash summary";
+        return Err(GstnError::new("RTN_FIL_30", message));
+    }
+    Ok(())
+}
+
+/// Bars on filing that look at other returns or at the calendar: the three-year bar (A, code I) and the return
+/// of the month before (gst-engine.md 1.4, K).
+fn may_be_filed(connection: &Connection, subject: &Subject) -> rusqlite::Result<Result<(), GstnError>> {
+    if subject.rules.is_barred(subject.period, subject.today) {
+        let message = "Filing is barred: three years have passed since the due date";
+        return Ok(Err(GstnError::new("RET12590", message)));
+    }
+    let Some(before) = subject.period.previous().filter(|_| subject.rules.previous_return_first) else {
+        return Ok(Ok(()));
+    };
+    let was_due =
+        Rules::is_under_gst(before) && last_day(before).is_some_and(|last| last >= subject.registered_on);
+    if was_due && store::standing(connection, subject.gstin, before)?.arn.is_none() {
+        let message = format!("GSTR1 of the previous period {before} is not filed");
+        return Ok(Err(GstnError::new("RET192409", message)));
+    }
+    Ok(Ok(()))
+}
+
+/// Every filed GSTR-1 of a taxpayer, in the order of periods.
+///
+/// # Errors
+/// Only those of the database.
+pub fn filed_returns(connection: &Connection, gstin: &Gstin) -> rusqlite::Result<Vec<FiledReturn>> {
+    let filed = store::filed(connection, gstin)?;
+    Ok(filed.into_iter().map(|(period, arn, on)| FiledReturn { period, arn, on: day(Some(&on)) }).collect())
+}
+
+/// Dates are written by us alone.
+fn day(text: Option<&str>) -> Date {
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::JobStatus;
+    use super::super::testing::{
+        Books, NEIGHBOUR, b2b, codes, every_section, june, merge, payload, period, processed,
+    };
+    use super::*;
+
+    /// A return that may be filed: July 2025 with all its tables.
+    fn complete() -> Books {
+        let mut books = Books::with_june();
+        assert_eq!(books.save("072025", &every_section()), processed());
+        books
+    }
+
+    fn refused_at_once(books: &Books, isnil: bool) -> Option<&'static str> {
+        match precheck_proceed_to_file(&books.connection, &books.subject("072025"), isnil) {
+            Ok(()) => None,
+            Err(Fault::Gstn(error)) => Some(error.code),
+            Err(Fault::Database(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn from_not_filed_to_filed() {
+        let mut books = complete();
+        assert_eq!(books.status("072025"), ReturnState::NotFiled);
+        let early = books.summary("072025", false).unwrap();
+        assert_eq!(books.try_file("072025", &early), Err("RET09001"));
+        assert_eq!(books.proceed("072025", false), processed());
+        assert_eq!(books.status("072025"), ReturnState::ReadyToFile);
+        assert_eq!(refused_at_once(&books, false), Some("RET00003"));
+        assert_eq!(codes(&books.proceed("072025", false)), ["RET00003"]);
+        assert_eq!(books.try_file("072025", &early), Ok(()));
+        assert!(matches!(books.status("072025"), ReturnState::Filed { on, .. } if on == books.today));
+        assert_eq!(refused_at_once(&books, false), Some("RET00009"));
+        assert_eq!(books.try_file("072025", &early), Err("RT_FIL_02"));
+        assert_eq!(codes(&books.reset("072025")), ["RET191183"]);
+        assert_eq!(books.summary("072025", false), Some(early), "a filed summary stands");
+        let filed = filed_returns(&books.connection, &books.gstin).unwrap();
+        assert_eq!(
+            filed.iter().map(|row| row.period).collect::<Vec<_>>(),
+            [period("062025"), period("072025")]
+        );
+    }
+
+    #[test]
+    fn a_save_or_a_reset_takes_readiness_away() {
+        let mut books = complete();
+        books.proceed("072025", false);
+        let old = books.summary("072025", false).unwrap();
+        assert_eq!(codes(&books.save_july(&b2b(&json!({"pos": "28"})))), ["RET191112"]);
+        assert_eq!(books.status("072025"), ReturnState::ReadyToFile, "nothing was taken");
+        assert_eq!(books.save_july(&b2b(&json!({}))), processed());
+        assert_eq!(books.status("072025"), ReturnState::NotFiled);
+        assert_eq!(books.try_file("072025", &old), Err("RET09001"));
+        books.proceed("072025", false);
+        assert_eq!(books.try_file("072025", &old), Err("RT_FIL_09"));
+        assert_eq!(books.reset("072025"), processed());
+        assert_eq!((books.status("072025"), books.summary("072025", false)), (ReturnState::NotFiled, None));
+    }
+
+    #[test]
+    fn the_signed_summary_may_be_reordered_or_shortened_but_not_another_one() {
+        let mut books = complete();
+        books.proceed("072025", false);
+        let summary = books.summary("072025", false).unwrap();
+        let with = |changes| {
+            let mut summary = summary.clone();
+            merge(&mut summary, &changes);
+            summary
+        };
+        assert_eq!(books.try_file("072025", &with(json!({"chksum": "0"}))), Err("RT_FIL_09"));
+        assert_eq!(books.try_file("072025", &with(json!({"ret_period": "062025"}))), Err("RTN_FIL_30"));
+        assert_eq!(books.try_file("072025", &with(json!({"gstin": NEIGHBOUR}))), Err("RTN_FIL_30"));
+        assert_eq!(books.try_file("072025", &json!("text")), Err("RTN_FIL_30"));
+        assert_eq!(books.try_file("072025", &with(json!({"chksum": null, "ret_period": null}))), Ok(()));
+    }
+
+    #[test]
+    fn a_nil_return() {
+        let mut books = Books::new();
+        let empty = books.proceed("072025", false);
+        assert_eq!((empty.status, codes(&empty)), (JobStatus::Error, vec!["RET191148".to_owned()]));
+        assert_eq!(books.proceed("072025", true), processed());
+        let summary = books.summary("072025", false).unwrap();
+        assert_eq!(summary["isnil"], "Y");
+        assert_eq!(books.try_file("072025", &summary), Ok(()));
+        let mut books = complete();
+        assert_eq!(refused_at_once(&books, true), Some("RET11403"));
+        assert_eq!(codes(&books.proceed("072025", true)), ["RET11403"]);
+    }
+
+    #[test]
+    fn tables_12_and_13_are_needed_from_may_2025() {
+        let mut books = Books::new();
+        books.save_july(&b2b(&json!({})));
+        assert_eq!(codes(&books.proceed("072025", false)), ["RET191194"]);
+        books.save_july(&json!({"hsn": every_section()["hsn"]}));
+        assert_eq!(codes(&books.proceed("072025", false)), ["RET191148"]);
+        books.save_july(&json!({"doc_issue": every_section()["doc_issue"]}));
+        assert_eq!(books.proceed("072025", false), processed());
+        let mut before = Books::new();
+        before.save("042025", &payload("042025", &b2b(&json!({"idt": "01-04-2025"}))));
+        assert_eq!(before.proceed("042025", false), processed());
+    }
+
+    #[test]
+    fn the_previous_return_comes_first_where_that_rule_is_on() {
+        let mut books = Books::new();
+        books.rules.previous_return_first = true;
+        books.save("072025", &every_section());
+        assert_eq!(codes(&books.proceed("072025", false)), ["RET192409"]);
+        books.registered_on = jiff::civil::date(2025, 6, 1);
+        assert_eq!(books.save("062025", &june()), processed());
+        books.file("062025");
+        assert_eq!(books.proceed("072025", false), processed());
+    }
+
+    #[test]
+    fn three_years_after_the_due_date_filing_ends() {
+        let mut books = Books::new();
+        books.today = jiff::civil::date(2026, 1, 5);
+        books.save("102022", &payload("102022", &b2b(&json!({"idt": "01-10-2022"}))));
+        assert_eq!(codes(&books.proceed("102022", false)), ["RET12590"]);
+    }
+}

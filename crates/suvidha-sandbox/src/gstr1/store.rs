@@ -1,0 +1,307 @@
+//! The books: rows by taxpayer, period and table, and where each return stands.
+
+use gstn::{Gstin, ReturnPeriod};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Params, Statement, params};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Subject;
+use super::checksum;
+use super::rows::Row;
+use super::tables::Table;
+use super::totals::Totals;
+
+/// Creates what the engine keeps, unless it is there.
+///
+/// # Errors
+/// When the database refuses.
+pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS gstr1_return (
+             gstin TEXT NOT NULL,
+             period TEXT NOT NULL,
+             summary_chksum TEXT,              -- of the summary fixed by proceed-to-file
+             nil INTEGER NOT NULL DEFAULT 0,   -- proceeded to file as a nil return
+             arn TEXT,
+             filed_on TEXT,
+             PRIMARY KEY (gstin, period)
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS gstr1_row (
+             gstin TEXT NOT NULL,
+             period TEXT NOT NULL,
+             section TEXT NOT NULL,
+             part TEXT NOT NULL,
+             key TEXT NOT NULL,
+             series TEXT,                      -- 'invoice' or 'note'
+             number TEXT,                      -- in upper case
+             shared TEXT NOT NULL,             -- JSON: the fields of the group
+             body TEXT NOT NULL,               -- JSON: the other fields, as sent
+             flag TEXT,
+             original TEXT,                    -- JSON: the totals of the row that this one amends
+             chksum TEXT NOT NULL,
+             changed_on TEXT NOT NULL,         -- yyyy-mm-dd in India
+             PRIMARY KEY (gstin, period, section, part, key)
+         ) STRICT, WITHOUT ROWID;
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_number ON gstr1_row (gstin, series, number);",
+    )
+}
+
+/// A row as it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct KeptRow {
+    pub(super) row: Row,
+    pub(super) key: String,
+    pub(super) period: ReturnPeriod,
+    /// In a return that is filed.
+    pub(super) filed: bool,
+    pub(super) original: Option<Totals>,
+    pub(super) chksum: String,
+    pub(super) changed_on: String,
+}
+
+const SELECT: &str = "SELECT section, part, key, period, shared, body, flag, original, chksum, changed_on,
+        EXISTS (SELECT 1 FROM gstr1_return
+                WHERE gstin = r.gstin AND period = r.period AND arn IS NOT NULL)
+     FROM gstr1_row r ";
+
+/// The rows of one table in one return, in the order of their keys.
+pub(super) fn rows(
+    connection: &Connection,
+    gstin: &Gstin,
+    period: ReturnPeriod,
+    table: &Table,
+) -> rusqlite::Result<Vec<KeptRow>> {
+    select(
+        connection,
+        "WHERE gstin = ?1 AND period = ?2 AND section = ?3 AND part = ?4 ORDER BY key",
+        params![gstin.as_str(), period.to_string(), table.section, table.part],
+    )
+}
+
+/// Every row of one return.
+pub(super) fn all_rows(connection: &Connection, subject: &Subject) -> rusqlite::Result<Vec<KeptRow>> {
+    select(
+        connection,
+        "WHERE gstin = ?1 AND period = ?2 ORDER BY section, part, key",
+        params![subject.gstin.as_str(), subject.period.to_string()],
+    )
+}
+
+/// The rows with this key in one table, over all periods.
+pub(super) fn with_key(
+    connection: &Connection,
+    gstin: &Gstin,
+    table: &Table,
+    key: &str,
+) -> rusqlite::Result<Vec<KeptRow>> {
+    select(
+        connection,
+        "WHERE gstin = ?1 AND section = ?2 AND part = ?3 AND key = ?4",
+        params![gstin.as_str(), table.section, table.part, key],
+    )
+}
+
+/// The documents of a series that bear this number, over all periods and tables.
+pub(super) fn with_number(
+    connection: &Connection,
+    gstin: &Gstin,
+    series: &str,
+    number: &str,
+) -> rusqlite::Result<Vec<KeptRow>> {
+    select(
+        connection,
+        "WHERE gstin = ?1 AND series = ?2 AND number = ?3 ORDER BY period, section",
+        params![gstin.as_str(), series, number],
+    )
+}
+
+pub(super) fn put(
+    connection: &Connection,
+    subject: &Subject,
+    row: &Row,
+    original: Option<Totals>,
+) -> rusqlite::Result<()> {
+    let original = original.map(|totals| {
+        let mut object = Map::new();
+        totals.write("ttl", &mut object);
+        Value::Object(object).to_string()
+    });
+    let series = row.table.series();
+    let number = row.table.numbering().and_then(|numbering| row.number(numbering));
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO gstr1_row
+                 (gstin, period, section, part, key, series, number, shared, body, flag, original, chksum, changed_on)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            subject.gstin.as_str(),
+            subject.period.to_string(),
+            row.table.section,
+            row.table.part,
+            row.key(),
+            series,
+            number,
+            Value::Object(row.group.clone()).to_string(),
+            Value::Object(row.body.clone()).to_string(),
+            row.flag,
+            original,
+            checksum::of_row(row.table, &row.group, &row.body),
+            subject.today.to_string(),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    subject: &Subject,
+    table: &Table,
+    key: &str,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2 AND section = ?3 AND part = ?4 AND key = ?5",
+        params![subject.gstin.as_str(), subject.period.to_string(), table.section, table.part, key],
+    )
+}
+
+pub(super) fn clear_section(
+    connection: &Connection,
+    subject: &Subject,
+    section: &str,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2 AND section = ?3",
+        params![subject.gstin.as_str(), subject.period.to_string(), section],
+    )
+}
+
+pub(super) fn clear(connection: &Connection, subject: &Subject) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2",
+        params![subject.gstin.as_str(), subject.period.to_string()],
+    )
+}
+
+/// Where a return stands; the default is a return nobody touched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) summary_chksum: Option<String>,
+    pub(super) nil: bool,
+    pub(super) arn: Option<String>,
+    /// yyyy-mm-dd
+    pub(super) filed_on: Option<String>,
+}
+
+pub(super) fn standing(
+    connection: &Connection,
+    gstin: &Gstin,
+    period: ReturnPeriod,
+) -> rusqlite::Result<Standing> {
+    let found = connection
+        .prepare_cached(
+            "SELECT summary_chksum, nil, arn, filed_on FROM gstr1_return WHERE gstin = ?1 AND period = ?2",
+        )?
+        .query_row(params![gstin.as_str(), period.to_string()], |row| {
+            Ok(Standing {
+                summary_chksum: row.get(0)?,
+                nil: row.get(1)?,
+                arn: row.get(2)?,
+                filed_on: row.get(3)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub(super) fn put_standing(
+    connection: &Connection,
+    subject: &Subject,
+    standing: &Standing,
+) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT OR REPLACE INTO gstr1_return (gstin, period, summary_chksum, nil, arn, filed_on)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            subject.gstin.as_str(),
+            subject.period.to_string(),
+            standing.summary_chksum,
+            standing.nil,
+            standing.arn,
+            standing.filed_on,
+        ],
+    )
+}
+
+/// Period, ARN and filing date (yyyy-mm-dd) of every filed return.
+pub(super) fn filed(
+    connection: &Connection,
+    gstin: &Gstin,
+) -> rusqlite::Result<Vec<(ReturnPeriod, String, String)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT period, arn, filed_on FROM gstr1_return WHERE gstin = ?1 AND arn IS NOT NULL",
+    )?;
+    let mut rows = statement.query([gstin.as_str()])?;
+    let mut filed = Vec::new();
+    while let Some(row) = rows.next()? {
+        filed.push((period_at(row, 0)?, row.get(1)?, row.get::<_, Option<String>>(2)?.unwrap_or_default()));
+    }
+    filed.sort_unstable();
+    Ok(filed)
+}
+
+fn select(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Vec<KeptRow>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT}{condition}"))?;
+    collect(&mut statement, parameters)
+}
+
+fn collect(statement: &mut Statement, parameters: impl Params) -> rusqlite::Result<Vec<KeptRow>> {
+    let mut rows = statement.query(parameters)?;
+    let mut kept = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (section, part): (String, String) = (row.get(0)?, row.get(1)?);
+        // A table that a newer version knew and this one does not is passed over.
+        let Some(table) = Table::find(&section, &part) else { continue };
+        let original: Option<String> = row.get(7)?;
+        let original = original.map(|text| json::<Map<String, Value>>(7, &text)).transpose()?;
+        kept.push(KeptRow {
+            row: Row {
+                table,
+                group: json(4, &row.get::<_, String>(4)?)?,
+                body: json(5, &row.get::<_, String>(5)?)?,
+                flag: row.get(6)?,
+            },
+            key: row.get(2)?,
+            period: period_at(row, 3)?,
+            filed: row.get(10)?,
+            original: original.map(|object| Totals::read("ttl", &object)),
+            chksum: row.get(8)?,
+            changed_on: row.get(9)?,
+        });
+    }
+    Ok(kept)
+}
+
+fn execute(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(parameters).map(drop)
+}
+
+fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|error| unreadable(column, error))
+}
+
+fn period_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<ReturnPeriod> {
+    row.get::<_, String>(column)?.parse().map_err(|error| unreadable(column, error))
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
