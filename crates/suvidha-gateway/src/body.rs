@@ -168,6 +168,16 @@ pub(crate) enum Content {
     Streaming(Box<Streaming>),
 }
 
+impl Content {
+    /// Whether nothing is left, as far as that is known.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Streaming(streaming) => streaming.first.is_empty() && streaming.exchange.is_done(),
+        }
+    }
+}
+
 /// A long answer of GSTN's, passed on piece by piece.
 pub(crate) struct Streaming {
     exchange: Exchange,
@@ -213,6 +223,7 @@ impl AnswerBody {
     fn sent(&mut self, piece: &Bytes) {
         if let Some(settlement) = &mut self.settlement {
             settlement.record.bytes_out += piece.len() as u64;
+            settlement.record.whole = self.content.is_over();
         }
     }
 
@@ -263,10 +274,7 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::Streaming(_) => false,
-        }
+        self.content.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -146,7 +146,7 @@ fn as_json(entry: &ErrorEntry) -> Value {
 
 fn page(html: &str) -> Response<Content> {
     static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-        let hash = base64::encode(&sha256(STYLE.as_bytes()));
+        let hash = base64::encode(sha256(STYLE.as_bytes()));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );

@@ -140,8 +140,12 @@ pub(crate) struct Wire<S: Socket> {
 #[derive(Debug)]
 enum At {
     Head,
-    Body { left: u64 },
+    Body {
+        left: u64,
+    },
     Chunked(Chunks),
+    /// A body that cannot go on; hyper reads what came before, and then an error.
+    Broken,
     Refused,
 }
 
@@ -167,11 +171,11 @@ impl<S: Socket> Wire<S> {
     }
 
     /// Judges what was just read into `buf` after `before`, and takes back what hyper may not see yet.
-    fn judge(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+    fn judge(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         if self.held.is_empty() {
             let fresh = &buf.filled()[before..];
-            let passed = self.walk(fresh)?;
-            if passed < fresh.len() && !matches!(self.at, At::Refused) {
+            let passed = self.walk(fresh);
+            if passed < fresh.len() && matches!(self.at, At::Head) {
                 self.held.extend_from_slice(&fresh[passed..]);
                 self.head_begun = self.last_byte;
             }
@@ -180,18 +184,17 @@ impl<S: Socket> Wire<S> {
             let mut bytes = std::mem::take(&mut self.held);
             bytes.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
-            let passed = self.walk(&bytes)?;
-            if !matches!(self.at, At::Refused) {
+            let passed = self.walk(&bytes);
+            if matches!(self.at, At::Head) {
                 self.held = bytes.split_off(passed);
             }
             bytes.truncate(passed);
             self.judged.splice(0..0, bytes);
         }
-        Ok(())
     }
 
     /// Goes through `bytes` message by message; says how many of them hyper may read now.
-    fn walk(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn walk(&mut self, bytes: &[u8]) -> usize {
         let mut passed = 0;
         while passed < bytes.len() {
             let rest = &bytes[passed..];
@@ -221,16 +224,19 @@ impl<S: Socket> Wire<S> {
                     }
                 }
                 At::Chunked(chunks) => {
-                    let (used, done) = chunks.follow(rest)?;
+                    let Ok((used, done)) = chunks.follow(rest) else {
+                        self.at = At::Broken;
+                        break;
+                    };
                     passed += used;
                     if done {
                         self.at = At::Head;
                     }
                 }
-                At::Refused => break,
+                At::Broken | At::Refused => break,
             }
         }
-        Ok(passed)
+        passed
     }
 
     fn refuse(&mut self, fault: HeadFault) {
@@ -244,13 +250,14 @@ impl<S: Socket> Wire<S> {
     /// Nothing to read: has the ASP had its time? `Ready` when there is something to deliver after all, or
     /// the connection is to end.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(quiet_since) = self.line.quiet_since().filter(|_| matches!(self.at, At::Head)) else {
+        if !matches!(self.at, At::Head) {
             return Poll::Pending;
-        };
-        let deadline = if self.held.is_empty() {
-            self.last_byte.max(quiet_since) + self.rules.keep_alive
-        } else {
-            self.head_begun + self.rules.request_head
+        }
+        let deadline = match self.line.quiet_since() {
+            Some(since) if self.held.is_empty() => self.last_byte.max(since) + self.rules.keep_alive,
+            Some(_) => self.head_begun + self.rules.request_head,
+            // Nobody may ask again when the call ends: look then.
+            None => Instant::now() + self.rules.keep_alive,
         };
         if self.patience.deadline() > deadline || self.patience.is_elapsed() {
             self.patience.as_mut().reset(deadline);
@@ -295,8 +302,10 @@ impl<S: Socket> AsyncRead for Wire<S> {
                 this.judged.drain(..now);
                 return Poll::Ready(Ok(()));
             }
-            if matches!(this.at, At::Refused) {
-                return Poll::Pending;
+            match this.at {
+                At::Refused => return Poll::Pending,
+                At::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                _ => {}
             }
             match Pin::new(&mut this.socket).poll_read(cx, buf)? {
                 Poll::Ready(()) if buf.filled().len() == before => {
@@ -307,7 +316,7 @@ impl<S: Socket> AsyncRead for Wire<S> {
                 }
                 Poll::Ready(()) => {
                     this.last_byte = Instant::now();
-                    this.judge(buf, before)?;
+                    this.judge(buf, before);
                     if buf.filled().len() > before {
                         return Poll::Ready(Ok(()));
                     }

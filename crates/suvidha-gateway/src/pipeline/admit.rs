@@ -67,7 +67,7 @@ fn check_headers(head: &Parts, target: &Target, strict: bool) -> Result<(), Erro
 /// By the catalogue or, for an API that it does not know, by the family. What `authenticate` is posted for
 /// stands in its body: logging in must be possible without a session.
 fn needs_session(method: &Method, target: &Target) -> bool {
-    if target.name == "authenticate" && method != Method::GET {
+    if target.name.eq_ignore_ascii_case("authenticate") && method != Method::GET {
         return false;
     }
     target.api.map_or(target.family == Family::TaxpayerApi, |api| api.needs_session)

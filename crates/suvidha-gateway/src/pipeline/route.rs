@@ -1,7 +1,7 @@
 //! Second, because what a call is for decides what is asked of its caller: our own endpoints ask for nothing,
 //! and a path that leads nowhere needs no credentials.
 
-use gstn::catalogue::{self, Api, Family};
+use gstn::catalogue::{self, Api, Family, Location};
 use http::Method;
 use http::request::Parts;
 
@@ -17,8 +17,9 @@ const PREFIXES: [&[&str]; 2] = [&["gsp", "api"], &["api"]];
 /// The families of a GSP's own APIs, which are not GSTN's.
 const UTILITY: &str = "aspapi";
 
-/// The longest action that the log repeats.
+/// The longest action, and the longest path of an API, that the log repeats.
 const LONGEST_ACTION: usize = 32;
+const LONGEST_NAME: usize = 80;
 
 /// Where a request leads.
 pub(crate) enum Destination {
@@ -42,7 +43,7 @@ pub(crate) struct Target {
     pub(crate) path: String,
     /// `None`: the catalogue does not know it. GSTN adds APIs every month.
     pub(crate) api: Option<&'static Api>,
-    /// After family and version, in lower case, such as `returns/gstr1`.
+    /// After family and version, as sent, such as `returns/gstr1`.
     pub(crate) name: String,
 }
 
@@ -90,37 +91,33 @@ fn segments(path: &str) -> Result<Vec<&str>, Error> {
 }
 
 fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
-    let path = without_prefix(segments);
-    let Some((first, rest)) = path.split_first() else { return Err(Error::new(Kind::UnknownPath)) };
-    if first.eq_ignore_ascii_case(UTILITY) {
+    let segments = without_prefix(segments);
+    if segments.first().is_some_and(|first| first.eq_ignore_ascii_case(UTILITY)) {
         return Err(Error::saying(
             Kind::UnknownPath,
             "This gateway offers none of the /aspapi utility APIs.",
         ));
     }
-    let family = Family::from_segment(first).ok_or_else(|| Error::new(Kind::UnknownPath))?;
-    let (version, rest) = match rest.split_first() {
-        Some((version, rest)) if is_version(version) => (Some(*version), rest),
-        _ => (None, rest),
-    };
-    if rest.is_empty() {
-        return Err(Error::new(Kind::UnknownPath));
+    let unknown = || Error::new(Kind::UnknownPath);
+    let folded = segments.join("/");
+    let Location { family, version, path } = catalogue::locate(&folded).ok_or_else(unknown)?;
+    if path.is_empty() {
+        return Err(unknown());
     }
-    if rest[0].eq_ignore_ascii_case("dec") {
+    if segments[1].eq_ignore_ascii_case("dec") {
         let words = "Plain mode (/dec/) is not offered here; calls are passed through encrypted.";
         return Err(Error::saying(Kind::UnknownPath, words));
     }
-    let name = rest.join("/").to_ascii_lowercase();
     let action = action(head.uri.query());
-    let api = catalogue::find(family, &name, head.method.as_str(), action);
+    let api = catalogue::find(family, path, head.method.as_str(), action);
     record.version = version.map(str::to_owned);
     record.action = action.filter(|action| action.len() <= LONGEST_ACTION).map(str::to_owned);
     // A file's path is itself a key to the file.
-    let shown = if family == Family::Files { "file" } else { &name };
-    record.api = Some(format!("{}/{}", family.as_str(), shown.chars().take(80).collect::<String>()));
+    let shown = if family == Family::Files { "file" } else { path };
+    record.api = Some(format!("{family}/{}", shown.chars().take(LONGEST_NAME).collect::<String>()));
     let slash = if head.uri.path().ends_with('/') { "/" } else { "" };
-    let path = format!("/{}/{}{slash}", family.as_str(), path[1..].join("/"));
-    Ok(Target { family, path, api, name })
+    let outgoing = format!("/{family}/{}{slash}", segments[1..].join("/"));
+    Ok(Target { family, name: path.to_owned(), path: outgoing, api })
 }
 
 fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
@@ -129,13 +126,6 @@ fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
             && prefix.iter().zip(segments).all(|(prefix, segment)| prefix.eq_ignore_ascii_case(segment))
     };
     PREFIXES.iter().find(matches).map_or(segments, |prefix| &segments[prefix.len()..])
-}
-
-/// `v` and a number, such as `v0.2` or `V4`.
-fn is_version(segment: &str) -> bool {
-    let number = segment.strip_prefix(['v', 'V']).unwrap_or("");
-    !number.is_empty()
-        && number.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The action in the query, in letters and digits only. The body may name another; it is not ours to read.
@@ -147,21 +137,13 @@ fn action(query: Option<&str>) -> Option<&str> {
 
 /// Refuses only a method that cannot be right: documents and clients disagree about PUT and POST.
 fn check_method(target: &Target, method: &Method) -> Result<(), Error> {
-    let methods = catalogue::is_known_path(target.family, &target.name);
-    let right = match (methods, method) {
-        (_, &Method::TRACE) => false,
-        (None, _) => true,
-        (Some(known), &Method::HEAD) => known.contains("GET"),
-        (Some(known), &Method::PUT | &Method::POST) => known.contains("PUT") || known.contains("POST"),
-        (Some(known), method) => known.contains(method.as_str()),
-    };
-    if right {
+    let known = catalogue::is_known_path(target.family, &target.name);
+    let like = if method == Method::HEAD { "GET" } else { method.as_str() };
+    if method != Method::TRACE && known.is_none_or(|known| known.contains(like)) {
         return Ok(());
     }
-    let reads = methods.is_none_or(|known| known.contains("GET"));
-    let writes = methods.is_none_or(|known| known.contains("PUT") || known.contains("POST"));
-    let allowed = [(reads, "GET, HEAD"), (writes, "POST, PUT")].into_iter().filter(|(may, _)| *may);
-    Err(Error::wrong_method(allowed.map(|(_, names)| names).collect::<Vec<_>>().join(", ")))
+    let allowed = known.map_or_else(|| "GET, POST, PUT".to_owned(), |known| known.to_string());
+    Err(Error::wrong_method(allowed))
 }
 
 #[cfg(test)]
@@ -204,13 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_actions_are_recognised() {
-        for version in ["v0.2", "V4", "v10.11.1"] {
-            assert!(is_version(version), "{version}");
-        }
-        for other in ["v", "vx", "v1.", "1.0", "returns", "v1.0a"] {
-            assert!(!is_version(other), "{other}");
-        }
+    fn an_action_is_taken_from_the_query() {
         assert_eq!(action(Some("gstin=1&Action=B2B&action=X")), Some("B2B"));
         for query in [None, Some(""), Some("action="), Some("action=a%20b"), Some("reaction=B2B")] {
             assert_eq!(action(query), None, "{query:?}");

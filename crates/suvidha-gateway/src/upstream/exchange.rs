@@ -149,6 +149,11 @@ impl Exchange {
         Err(Error::new(Kind::GstnUnreachable))
     }
 
+    /// Whether the last piece of the body was given, as far as its declared length tells.
+    pub(crate) fn is_done(&self) -> bool {
+        self.answer.is_end_stream()
+    }
+
     /// How long the rest of the body is, where GSTN declared it.
     pub(crate) fn declared_length(&self) -> Option<u64> {
         self.answer.size_hint().exact()
@@ -164,7 +169,13 @@ impl Exchange {
             }
             match next {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(piece) if !piece.is_empty() => return Poll::Ready(Some(Ok(piece))),
+                    Ok(piece) if !piece.is_empty() => {
+                        // Whoever knows the length does not ask for what comes after the last piece.
+                        if self.is_done() {
+                            self.finish(cx);
+                        }
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
                     // Trailers mean nothing to GSTN's clients.
                     _ => continue,
                 },
@@ -182,7 +193,7 @@ impl Exchange {
     }
 
     /// The answer is whole: the connection may serve the next call of this thread.
-    pub(crate) fn finish(&mut self, cx: &mut Context<'_>) {
+    fn finish(&mut self, cx: &mut Context<'_>) {
         let Some(mut link) = self.link.take() else { return };
         if let Some(upstream) = &self.site.upstream
             && link.is_usable(cx)

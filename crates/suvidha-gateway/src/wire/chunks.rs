@@ -3,10 +3,12 @@
 //! It is stricter than hyper's decoder where the two differ, and ends the connection there: they can never
 //! disagree about the end and go on.
 
-use std::io;
-
 /// The most bytes of chunk extensions, or of trailers, in one body.
 const MAX_EXTRA: usize = 16 * 1024;
+
+/// It is not chunked as it should be, or its extras are too long.
+#[derive(Debug)]
+pub(super) struct Malformed;
 
 /// Where in a chunked body the connection is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl Default for At {
 
 impl Chunks {
     /// Takes as many of `bytes` as belong to the body; says how many, and whether the body is at its end.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
         let mut used = 0;
         while used < bytes.len() && self.at != At::Done {
             if let At::Data { left } = &mut self.at {
@@ -57,13 +59,13 @@ impl Chunks {
         Ok((used, self.at == At::Done))
     }
 
-    fn step(&mut self, byte: u8) -> io::Result<At> {
+    fn step(&mut self, byte: u8) -> Result<At, Malformed> {
         Ok(match (&self.at, byte) {
             (&At::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 At::Size { value: value << 4 | digit, digits: digits + 1 }
             }
-            (At::Size { digits: 0, .. }, _) => return Err(malformed()),
+            (At::Size { digits: 0, .. }, _) => return Err(Malformed),
             (&At::Size { value, .. }, b'\r') => At::SizeEnd { value },
             (&At::Size { value, .. }, b';' | b' ' | b'\t') => At::Extension { value },
             (&At::Extension { value }, b'\r') => At::SizeEnd { value },
@@ -86,18 +88,14 @@ impl Chunks {
                 At::Trailer
             }
             (At::LastEnd, b'\n') => At::Done,
-            _ => return Err(malformed()),
+            _ => return Err(Malformed),
         })
     }
 
-    fn spend_extra(&mut self) -> io::Result<()> {
+    fn spend_extra(&mut self) -> Result<(), Malformed> {
         self.extra += 1;
-        if self.extra > MAX_EXTRA { Err(malformed()) } else { Ok(()) }
+        if self.extra > MAX_EXTRA { Err(Malformed) } else { Ok(()) }
     }
-}
-
-fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "malformed chunked body")
 }
 
 #[cfg(test)]

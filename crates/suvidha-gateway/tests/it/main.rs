@@ -1,0 +1,18 @@
+//! The gateway, told from both of its sides: a real registry, and a stand-in for GSTN that misbehaves on demand.
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod admission;
+mod asp;
+mod bad_http;
+mod credentials;
+mod gstn_faults;
+mod log;
+mod own_endpoints;
+mod passing_through;
+mod rest_and_change;
+mod secrecy;
+mod settlement;
+mod stage;
+mod stand_in;
+mod streaming;
+mod tls;

@@ -1,0 +1,194 @@
+//! TLS, on both sides.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use suvidha_gateway::config::{Config, ServerTls};
+
+use crate::stage::{self, Sandbox, Stage, request, soon};
+use crate::stand_in::{StandIn, ok, read_request};
+
+const PATH: &str = "/taxpayerapi/v1.0/returns";
+
+struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+impl Ca {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Certificate and key for `name`, as PEM.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn issue_files(&self, name: &str, certificate: &Path, key: &Path) {
+        let (certificate_pem, key_pem) = self.issue(name);
+        std::fs::write(key, key_pem).unwrap();
+        std::fs::write(certificate, certificate_pem).unwrap();
+    }
+
+    fn trusted(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+}
+
+/// A GSTN that speaks TLS with a certificate for `name`.
+fn gstn(ca: &Ca, name: &str) -> SocketAddr {
+    let (certificate, key) = ca.issue(name);
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    StandIn::raw(move |connection, stream| {
+        let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let stream = rustls::StreamOwned::new(session, stream);
+        let mut reader = std::io::BufReader::new(stream);
+        while read_request(&mut reader, connection).is_some() {
+            reader.get_mut().write_all(&ok(r#"{"status_cd":"1"}"#)).unwrap();
+        }
+    })
+}
+
+/// A gateway whose GSTN is at `https://host:port`, trusted as `ca` says.
+fn towards(host: &str, gstn: SocketAddr, ca: &Ca) -> Stage {
+    let setting = stage::set(gstn);
+    let ca_file = setting.path("gstn-ca.pem");
+    std::fs::write(&ca_file, ca.0.pem()).unwrap();
+    let mut upstream = stage::at(&format!("https://{host}:{}", gstn.port()));
+    upstream.ca_file = Some(ca_file);
+    setting.with(|config| config.environments[0].upstream = Some(upstream)).start()
+}
+
+#[test]
+fn gstn_is_reached_over_tls_when_its_certificate_is_right() {
+    let ca = Ca::new();
+    let stage = towards("localhost", gstn(&ca, "localhost"), &ca);
+    for _ in 0..2 {
+        assert_eq!(stage.get(PATH, "").json()["status_cd"], "1");
+    }
+}
+
+#[test]
+fn a_gstn_with_a_wrong_certificate_gets_nothing() {
+    let (ca, impostor) = (Ca::new(), Ca::new());
+    for (host, gstn) in [
+        ("localhost", gstn(&ca, "elsewhere")),
+        ("localhost", gstn(&impostor, "localhost")),
+        ("127.0.0.1", gstn(&ca, "localhost")),
+    ] {
+        let answer = towards(host, gstn, &ca).get(PATH, "");
+        answer.is_refusal("GSP652", 502);
+        assert!(!answer.text().contains("localhost") && !answer.text().contains("127.0.0.1"));
+    }
+}
+
+#[test]
+fn a_gstn_without_tls_is_not_reached_over_it() {
+    let ca = Ca::new();
+    let plain = StandIn::content();
+    towards("localhost", plain.address, &ca).get(PATH, "").is_refusal("GSP030", 502);
+    assert!(plain.seen().is_empty());
+}
+
+/// A gateway that serves HTTPS.
+fn over_tls(ca: &Ca, change: impl FnOnce(&mut Config)) -> Stage {
+    let setting = stage::set(StandIn::content().address);
+    let files = ServerTls { certificate: setting.path("tls.pem"), key: setting.path("tls.key") };
+    ca.issue_files("localhost", &files.certificate, &files.key);
+    setting.with(|config| config.environments[0].tls = Some(files)).with(change).start()
+}
+
+/// The answer to `request` over TLS, read to the end of the connection.
+fn over_http1(stage: &Stage, ca: &Ca, request: &str) -> std::io::Result<String> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = ClientConnection::new(Arc::new(ca.trusted()), name).map_err(std::io::Error::other)?;
+    let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(stage.address(Sandbox))?);
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn asps_connect_over_tls() {
+    let ca = Ca::new();
+    let stage = over_tls(&ca, |_| {});
+    let answer = over_http1(&stage, &ca, &stage.request("GET", PATH, "connection: close\r\n", "")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("status_cd"), "{answer}");
+    let refused = over_http1(&stage, &ca, "nonsense\r\n\r\n").unwrap();
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("GSP610"), "{refused}");
+}
+
+#[test]
+fn a_renewed_certificate_is_served_without_a_restart() {
+    let (old, new) = (Ca::new(), Ca::new());
+    let stage = over_tls(&old, |_| {});
+    let healthz = request("GET", "/healthz", "connection: close\r\n", "");
+    assert!(over_http1(&stage, &old, &healthz).is_ok());
+    assert!(over_http1(&stage, &new, &healthz).is_err());
+    std::fs::write(stage.path("tls.key"), "half a file").unwrap();
+    assert!(over_http1(&stage, &old, &healthz).is_ok(), "a bad file changes nothing");
+    new.issue_files("localhost", &stage.path("tls.pem"), &stage.path("tls.key"));
+    assert!(soon(|| over_http1(&stage, &new, &healthz).is_ok()));
+}
+
+#[test]
+fn asps_may_speak_http2() {
+    let ca = Ca::new();
+    let stage = over_tls(&ca, |config| config.limits.head_bytes = 4096);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut config = ca.trusted();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let socket = tokio::net::TcpStream::connect(stage.address(Sandbox)).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(ServerName::try_from("localhost").unwrap(), socket).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let mut call = async |token: &str, extra: usize, body: Vec<u8>| {
+            let request = Request::put(format!("https://localhost{PATH}"))
+                .header("x-ct-auth-token", token)
+                .header("x-padding", "a".repeat(extra))
+                .body(Full::new(bytes::Bytes::from(body)))
+                .unwrap();
+            let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        };
+        let (status, body) = call(&stage.token, 1, vec![b'a'; 3_000_000]).await;
+        assert_eq!(status, 200, "{body}");
+        for (token, extra, code, status) in
+            [("nobody", 1, "GSP602", 401), (stage.token.as_str(), 5000, "GSP611", 431)]
+        {
+            let (got, body) = call(token, extra, Vec::new()).await;
+            assert!(got == status && body.contains(code), "{got} {body}");
+        }
+    });
+}
