@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -117,7 +118,7 @@ impl Entrance {
         }
     }
 
-    async fn welcome(self, socket: TcpStream, peer: SocketAddr) {
+    async fn welcome(mut self, socket: TcpStream, peer: SocketAddr) {
         // Small answers should not wait for one another; a socket that refuses this still works.
         let _ = socket.set_nodelay(true);
         let site = self.door.site.load_full();
@@ -125,20 +126,29 @@ impl Entrance {
             Arc::new(Visit { door: Arc::clone(&self.door), peer: peer.ip().to_canonical(), lane: self.lane });
         let served = match &site.tls {
             None => self.serve_http1(socket, visit, &site).await,
-            Some(config) => {
-                let handshake = TlsAcceptor::from(Arc::clone(config)).accept(socket);
-                match timeout(site.timeouts.request_head(), handshake).await {
-                    Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                        self.serve_http2(stream, visit, &site).await
-                    }
-                    Ok(Ok(stream)) => self.serve_http1(stream, visit, &site).await,
-                    Ok(Err(error)) => return debug!(target: "suvidha::gateway", %error, "no TLS handshake"),
-                    Err(_) => return debug!(target: "suvidha::gateway", "no TLS handshake in time"),
+            Some(config) => match self.shake_hands(socket, config, site.timeouts.request_head()).await {
+                Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                    self.serve_http2(stream, visit, &site).await
                 }
-            }
+                Ok(stream) => self.serve_http1(stream, visit, &site).await,
+                Err(error) => return debug!(target: "suvidha::gateway", %error, "no TLS handshake"),
+            },
         };
         if let Err(error) = served {
             debug!(target: "suvidha::gateway", %error, "a connection ended early");
+        }
+    }
+
+    async fn shake_hands(
+        &mut self,
+        socket: TcpStream,
+        config: &Arc<ServerConfig>,
+        patience: Duration,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let handshake = TlsAcceptor::from(Arc::clone(config)).accept(socket);
+        tokio::select! {
+            stream = timeout(patience, handshake) => stream?,
+            _ = self.phase.wait_for(|phase| *phase != Phase::Open) => Err(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use gstn::headers::X_REQUEST_ID;
-use http::{HeaderValue, Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use uuid::Uuid;
 
@@ -28,6 +30,9 @@ use crate::own;
 use crate::plane::Door;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
+
+/// The longest request body, in bytes, that is read though its call was refused.
+const READ_AFTER_REFUSAL: u64 = 64 * 1024;
 
 /// A call that has come as far as its stage says.
 ///
@@ -70,6 +75,7 @@ pub(crate) async fn answer(
     let mut settlement = Box::new(Settlement::open(&visit.door));
     let record = &mut settlement.record;
     let request_id = record.request_id;
+    let may_be_unread = request.version() < Version::HTTP_2 && is_long(request.body());
     let outcome = match caught(stages(&visit, request, fault, record)).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
@@ -77,7 +83,11 @@ pub(crate) async fn answer(
     let mut response = outcome.unwrap_or_else(|error| {
         record.failed(&error);
         let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
-        error.response(request_id, always_200).map(|body| Content::Whole(body.into()))
+        let mut response = error.response(request_id, always_200);
+        if may_be_unread {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.map(|body| Content::Whole(body.into()))
     });
     response.headers_mut().insert(X_REQUEST_ID, header(request_id));
     record.status = response.status();
@@ -98,6 +108,11 @@ async fn stages(
     let call = identify::identify(call, visit, record)?;
     let call = admit::admit(call)?;
     forward::forward(call, record).await
+}
+
+/// Whether what is left of a refused request's body costs more to read than a new connection.
+fn is_long(body: &Incoming) -> bool {
+    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > READ_AFTER_REFUSAL)
 }
 
 /// `future`, with a panic made into a value, so that one call's misfortune is only its own.

@@ -4,7 +4,7 @@
 //! Heads were judged by [`crate::wire`] already, for hyper would not let us answer the malformed ones; here
 //! they get their answer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use gstn::headers::{
     ASP_SECRET, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET,
@@ -145,10 +145,16 @@ fn caller(peer: IpAddr, headers: &HeaderMap, site: &Site) -> IpAddr {
         if !site.trusts(caller) {
             break;
         }
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = address(hop.trim()) else { break };
         caller = address.to_canonical();
     }
     caller
+}
+
+/// An address as proxies write it, with or without a port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse::<SocketAddr>().map(|socket| socket.ip());
+    hop.trim_matches(['[', ']']).parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
@@ -166,6 +172,23 @@ mod tests {
             headers.append(name, value);
         });
         headers
+    }
+
+    #[test]
+    fn proxies_write_addresses_in_several_ways() {
+        let four = Some("203.0.113.7".parse().unwrap());
+        let six = Some("2001:db8::1".parse().unwrap());
+        for (hop, is) in [
+            ("203.0.113.7", four),
+            ("203.0.113.7:4711", four),
+            ("2001:db8::1", six),
+            ("[2001:db8::1]", six),
+            ("[2001:db8::1]:80", six),
+            ("unknown", None),
+            ("", None),
+        ] {
+            assert_eq!(address(hop), is, "{hop:?}");
+        }
     }
 
     #[test]

@@ -146,7 +146,9 @@ fn an_asp_still_sending_can_read_why_it_is_refused() {
     for _ in 0..64 {
         asp.send_if_taken(vec![b'a'; 64 * 1024]);
     }
-    asp.read().is_refusal("GSP612", 413);
+    let answer = asp.read();
+    answer.is_refusal("GSP612", 413);
+    assert_eq!(answer.header("connection"), Some("close"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::asp::NoAnswer;
 use crate::stage::stage;
@@ -47,6 +48,59 @@ fn a_long_request_and_a_long_answer_pass_whole() {
     }
     assert!(asp.send("0\r\n\r\n").read().body == body);
     assert_eq!(gstn.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), [0, 0]);
+}
+
+/// How much `stream` takes before it takes no more for a second.
+fn taken(stream: &mut TcpStream) -> usize {
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut taken = 0;
+    while let Ok(written) = stream.write(&[b'a'; 64 * 1024]) {
+        taken += written;
+    }
+    taken
+}
+
+/// More than the kernel's buffers and ours hold, and far less than a long body.
+const BUFFERED: usize = 32 * 1024 * 1024;
+
+#[test]
+fn a_gstn_that_reads_nothing_holds_the_asp_back() {
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let stage = stage(StandIn::raw(move |_, _stream| {
+        let _ = held.lock().unwrap().recv();
+    }));
+    let mut asp = TcpStream::connect(stage.address(crate::stage::Sandbox)).unwrap();
+    let length = "content-length: 100000000\r\n";
+    asp.write_all(stage.request("PUT", PATH, length, "").as_bytes()).unwrap();
+    assert!((1..BUFFERED).contains(&taken(&mut asp)));
+    drop(hold);
+}
+
+#[test]
+fn an_asp_that_reads_nothing_holds_gstn_back() {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let gstn = serving(move |stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n").unwrap();
+        tell.lock().unwrap().send(taken(stream)).unwrap();
+    });
+    let stage = stage(gstn);
+    let mut asp = stage.connect();
+    asp.send(stage.request("GET", PATH, "", ""));
+    assert!((1..BUFFERED).contains(&told.recv().unwrap()));
+}
+
+#[test]
+fn an_asp_that_reads_nothing_is_not_waited_for_for_ever() {
+    let gstn = serving(|stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
+        while stream.write_all(&[b'a'; 65536]).is_ok() {}
+    });
+    let stage = crate::stage::set(gstn).with(|config| config.timeouts.answer_write_idle_ms = 200).start();
+    let mut asp = stage.connect();
+    asp.send(stage.request("GET", PATH, "txn: READS-NOTHING\r\n", ""));
+    assert_eq!(crate::log::settled("txn", "READS-NOTHING")[0]["outcome"], "abandoned by the ASP");
 }
 
 #[test]
