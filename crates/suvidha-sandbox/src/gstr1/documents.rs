@@ -212,7 +212,9 @@ pub(super) fn check_number(
         Some(_) => revised_number_clash(subject, row, &number, kept),
         None => number_clash(subject, row, &number, kept),
     };
-    Ok(of_the_year.filter_map(clash).next())
+    Ok(of_the_year
+        .filter_map(clash)
+        .min_by(|one, other| (one.code, &one.message).cmp(&(other.code, &other.message))))
 }
 
 fn number_clash(subject: &Subject, row: &Row, number: &str, kept: &KeptRow) -> Option<GstnError> {

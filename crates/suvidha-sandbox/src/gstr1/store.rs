@@ -42,8 +42,9 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
              chksum TEXT NOT NULL,
              changed_on TEXT NOT NULL,         -- yyyy-mm-dd in India
              PRIMARY KEY (gstin, period, section, part, key)
-         ) STRICT, WITHOUT ROWID;
-         CREATE INDEX IF NOT EXISTS gstr1_row_by_number ON gstr1_row (gstin, series, number);",
+         ) STRICT;
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_number ON gstr1_row (gstin, series, number);
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_key ON gstr1_row (gstin, section, part, key);",
     )
 }
 
@@ -64,6 +65,8 @@ const SELECT: &str = "SELECT section, part, key, period, shared, body, flag, ori
         EXISTS (SELECT 1 FROM gstr1_return
                 WHERE gstin = r.gstin AND period = r.period AND arn IS NOT NULL)
      FROM gstr1_row r ";
+const WITH_KEY: &str = "WHERE gstin = ?1 AND section = ?2 AND part = ?3 AND key = ?4";
+const WITH_NUMBER: &str = "WHERE gstin = ?1 AND series = ?2 AND number = ?3";
 
 /// The rows of one table in one return, in the order of their keys.
 pub(super) fn rows(
@@ -95,11 +98,7 @@ pub(super) fn with_key(
     table: &Table,
     key: &str,
 ) -> rusqlite::Result<Vec<KeptRow>> {
-    select(
-        connection,
-        "WHERE gstin = ?1 AND section = ?2 AND part = ?3 AND key = ?4",
-        params![gstin.as_str(), table.section, table.part, key],
-    )
+    select(connection, WITH_KEY, params![gstin.as_str(), table.section, table.part, key])
 }
 
 /// The documents of a series that bear this number, over all periods and tables.
@@ -109,11 +108,7 @@ pub(super) fn with_number(
     series: &str,
     number: &str,
 ) -> rusqlite::Result<Vec<KeptRow>> {
-    select(
-        connection,
-        "WHERE gstin = ?1 AND series = ?2 AND number = ?3 ORDER BY period, section",
-        params![gstin.as_str(), series, number],
-    )
+    select(connection, WITH_NUMBER, params![gstin.as_str(), series, number])
 }
 
 pub(super) fn put(
@@ -304,4 +299,22 @@ fn period_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<ReturnPerio
 
 fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A save looks up every row it takes: a scan of the taxpayer's rows would make it quadratic.
+    #[test]
+    fn lookups_of_one_row_use_an_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        create_tables(&connection).unwrap();
+        for (condition, index) in [(WITH_KEY, "gstr1_row_by_key"), (WITH_NUMBER, "gstr1_row_by_number")] {
+            let sql = format!("EXPLAIN QUERY PLAN {SELECT}{condition}");
+            let parameters = rusqlite::params_from_iter(vec![""; condition.matches('?').count()]);
+            let plan: String = connection.query_row(&sql, parameters, |row| row.get(3)).unwrap();
+            assert!(plan.contains(index), "{plan}");
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! liability counts them (gst-engine.md 1.2; which of the two columns is which is I). Credit notes count
 //! negative. `TTL_LIAB` leaves out what is under reverse charge and subtracts advances adjusted.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
@@ -250,15 +252,11 @@ fn counterparties(section: &str, rows: &[&KeptRow]) -> Vec<Value> {
         "b2cl" | "b2cla" => ("pos", "state_cd"),
         _ => return Vec::new(),
     };
-    let mut parties: Vec<&str> = rows.iter().filter_map(|kept| kept.row.text(field)).collect();
-    parties.sort_unstable();
-    parties.dedup();
-    let party_line = |party: &str| {
-        let of_party: Vec<&KeptRow> =
-            rows.iter().copied().filter(|kept| kept.row.text(field) == Some(party)).collect();
-        with(name, party.to_owned(), line(section, &of_party))
-    };
-    parties.into_iter().map(party_line).collect()
+    let mut parties: BTreeMap<&str, Vec<&KeptRow>> = BTreeMap::new();
+    for kept in rows {
+        parties.entry(kept.row.text(field).unwrap_or_default()).or_default().push(kept);
+    }
+    parties.into_iter().map(|(party, rows)| with(name, party.to_owned(), line(section, &rows))).collect()
 }
 
 fn total_liability(rows: &[KeptRow], sections: &[Value], chksum: &str) -> Value {
