@@ -74,7 +74,13 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Directory that keeps everything; made at first start
-    #[arg(long, value_name = "DIR", default_value = "suvidha-data", env = "SUVIDHA_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "suvidha-data",
+        env = "SUVIDHA_DATA",
+        hide_env_values = true
+    )]
     pub(crate) data: PathBuf,
     /// Address that everything listens on. Whoever can reach it can use the sandbox and its management port
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
@@ -110,7 +116,7 @@ Signals:
   SIGHUP           read the configuration and the certificates again; a wrong one is logged and the old one kept")]
 pub(crate) struct Serve {
     /// The configuration; see `suvidha config show-default`
-    #[arg(long, value_name = "FILE", env = "SUVIDHA_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "SUVIDHA_CONFIG", hide_env_values = true)]
     pub(crate) config: PathBuf,
     /// How to log.
     #[command(flatten)]
@@ -153,7 +159,7 @@ pub(crate) struct Sandbox {
 #[derive(Debug, Args)]
 pub(crate) struct LogOptions {
     /// How much to log: off, error, warn, info, debug, trace, or a filter such as `info,suvidha_gateway=debug`
-    #[arg(long, value_name = "LEVEL", env = "SUVIDHA_LOG")]
+    #[arg(long, value_name = "LEVEL", env = "SUVIDHA_LOG", hide_env_values = true)]
     pub(crate) log_level: Option<String>,
     /// How to write the log
     #[arg(long, value_name = "FORMAT")]
@@ -195,10 +201,24 @@ pub(crate) struct Secret {
 #[derive(Debug, Args)]
 pub(crate) struct RegistryOptions {
     /// The registry in this directory, as `suvidha up` keeps it
-    #[arg(long, global = true, value_name = "DIR", env = "SUVIDHA_DATA", help_heading = "Registry")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "SUVIDHA_DATA",
+        hide_env_values = true,
+        help_heading = "Registry"
+    )]
     pub(crate) data: Option<PathBuf>,
     /// The registry that this configuration names; goes before --data
-    #[arg(long, global = true, value_name = "FILE", env = "SUVIDHA_CONFIG", help_heading = "Registry")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SUVIDHA_CONFIG",
+        hide_env_values = true,
+        help_heading = "Registry"
+    )]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -211,7 +231,13 @@ pub(crate) enum ConfigCommand {
         #[arg(value_name = "FILE", required_unless_present = "config")]
         file: Option<PathBuf>,
         /// The configuration, spelled as for `serve`
-        #[arg(long, value_name = "FILE", env = "SUVIDHA_CONFIG", conflicts_with = "file")]
+        #[arg(
+            long,
+            value_name = "FILE",
+            env = "SUVIDHA_CONFIG",
+            hide_env_values = true,
+            conflicts_with = "file"
+        )]
         config: Option<PathBuf>,
     },
     /// Print the default configuration, which is the manual of every key

@@ -60,11 +60,15 @@ impl Config {
         Self::read_and_keep(file, |_| true)
     }
 
-    /// Reads `file` for its `[simulator]` section alone; problems elsewhere do not matter.
+    /// Reads `file` for its `[simulator]` section alone; problems in other sections do not matter.
     pub(crate) fn read_simulator(file: &Path) -> Result<suvidha_sandbox::Config, Failure> {
-        let matters =
-            |problem: &Problem| problem.key.is_empty() || problem.key.split('.').next() == Some("simulator");
-        Self::read_and_keep(file, matters).map(|config| config.simulator)
+        Self::read_and_keep(file, |problem| problem.concerns("simulator")).map(|config| config.simulator)
+    }
+
+    /// Reads `file` for its `[registry]` section alone: whoever keeps the ASPs need not have what a running
+    /// gateway has, such as the variables of its environment.
+    pub(crate) fn read_registry(file: &Path) -> Result<RegistryPlace, Failure> {
+        Self::read_and_keep(file, |problem| problem.concerns("registry")).map(|config| config.registry)
     }
 
     fn read_and_keep(file: &Path, matters: impl Fn(&Problem) -> bool) -> Result<Self, Failure> {

@@ -51,7 +51,7 @@ impl RegistryPlace {
     /// The registry that the options of a command name.
     pub(crate) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
         match (&options.config, &options.data) {
-            (Some(file), _) => Ok(Config::read(file)?.registry),
+            (Some(file), _) => Config::read_registry(file),
             (None, Some(data)) => Ok(Self::in_data_dir(data)),
             (None, None) => Ok(Self::in_data_dir(Path::new(DEFAULT_DATA_DIR))),
         }

@@ -50,7 +50,8 @@ pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), F
             write_ready_file(file, &up)?;
         }
         output.show(&up)?;
-        signals.stop().await;
+        // Whoever closes the terminal wants to stop, too.
+        signals.next().await;
         info!("stopping");
         running.shutdown().await;
         Ok(())

@@ -34,8 +34,8 @@ pub(crate) fn run(command: Secret, output: Output, seam: &Seam) -> Result<(), Fa
     let place = RegistryPlace::from_options(&command.place)?;
     match command.command {
         SecretCommand::Set { name } => {
-            let registry = place.open(Missing::Create, seam)?;
-            registry.put_secret(&name, from_stdin("secret")?.expose())?;
+            let secret = from_stdin("secret")?;
+            place.open(Missing::Create, seam)?.put_secret(&name, secret.expose())?;
             output.show(&Done { name, done: "sealed" })
         }
         SecretCommand::Delete { name } => {

@@ -28,6 +28,9 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     for environment in &gateway.environments {
         ports::require_free(environment.listen)?;
+        if environment.tls.is_none() && !environment.listen.ip().is_loopback() {
+            warn!(environment = %environment.environment, "plain HTTP: tokens travel in clear; configure TLS, or put it in front");
+        }
     }
     let running = Gateway::start(gateway, registry.clone(), seam)?;
     for environment in [Environment::Sandbox, Environment::Production] {

@@ -27,6 +27,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// Whether whoever reads `section` alone must know of it: it is in there, or might be meant to be, being a
+    /// fault of the syntax or a misspelt section.
+    pub(crate) fn concerns(&self, section: &str) -> bool {
+        !self.key.contains('.') || self.key.split('.').next() == Some(section)
+    }
+
     fn is_of_syntax(&self) -> bool {
         self.key.is_empty()
     }

@@ -1,0 +1,187 @@
+//! Runs the executable, and keeps servers alive for the length of a test.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory of its own, in which the command is run.
+pub(crate) struct Place(TempDir);
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_suvidha"));
+        command.args(line.split_whitespace()).current_dir(self.0.path());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUVIDHA_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs `suvidha` with the words of `line`.
+    pub(crate) fn run(&self, line: &str) -> Ended {
+        self.run_with_input(line, "")
+    }
+
+    /// Runs `suvidha` with the words of `line` and `input` on its standard input.
+    pub(crate) fn run_with_input(&self, line: &str, input: &str) -> Ended {
+        let mut command = self.command(line);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Ended {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs `suvidha … --json`, which must succeed, and reads its answer.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        self.run(&format!("{line} --json")).json()
+    }
+
+    /// Starts a server, whose output goes to `out` and `err`.
+    pub(crate) fn start(&self, line: &str) -> Server {
+        let file = |name| Stdio::from(fs::File::create(self.path(name)).unwrap());
+        let child =
+            self.command(line).stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        Server { child, err: self.path("err") }
+    }
+
+    /// Starts a server with `--ready-file`, and waits for what it writes there.
+    pub(crate) fn start_ready(&self, line: &str) -> (Server, Value) {
+        let file = self.path("wanted-ready.json");
+        // A file of an earlier start must not be taken for the new one.
+        let _ = fs::remove_file(&file);
+        let mut server = self.start(&format!("{line} --ready-file {}", file.display()));
+        server.wait_until("the ready file is there", || file.exists());
+        let ready = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        (server, ready)
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.err);
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    /// The message must say so, and the exit code must be this one.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, saying: &str) {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        assert!(self.err.contains(saying), "{saying:?} is not in: {}", self.err);
+    }
+}
+
+/// A running server, killed at the end of the test if it is still there.
+pub(crate) struct Server {
+    child: Child,
+    err: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return status,
+                None if start.elapsed() > PATIENCE => panic!("it does not stop: {}", self.log()),
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// SIGTERM; it must end well.
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
+    pub(crate) fn wait_until(&mut self, what: &str, mut done: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("it ended with {status} before {what}: {}", self.log());
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain until {what}: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn wait_for_log(&mut self, text: &str) {
+        let err = self.err.clone();
+        self.wait_until(text, || fs::read_to_string(&err).unwrap().contains(text));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `GET url` with one more header, over plain HTTP: the status and the body.
+pub(crate) fn get(url: &str, header: &str) -> (u16, Value) {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::String(body.to_owned())))
+}
+
+/// The permission bits of a file.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}

@@ -1,0 +1,101 @@
+//! What the command says about itself, and how it treats a wrong command line.
+
+use crate::command::Place;
+
+#[test]
+fn the_help_texts() {
+    let place = Place::new();
+    let lines = [
+        "--help",
+        "up --help",
+        "serve --help",
+        "sandbox --help",
+        "asp --help",
+        "asp add --help",
+        "asp set --help",
+        "asp token issue --help",
+        "asp client issue --help",
+        "secret set --help",
+        "config check --help",
+        "tls dev-ca --help",
+    ];
+    let help: String = lines
+        .iter()
+        .map(|line| {
+            let ended = place.run(line);
+            assert_eq!(ended.code, 0, "{line}");
+            format!("$ suvidha {line}\n{}\n", ended.out)
+        })
+        .collect();
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_64() {
+    let place = Place::new();
+    for line in [
+        "",
+        "fly",
+        "up --listen localhost",
+        "up --sandbox-port 70000",
+        "up --any-port --gstn-port 0",
+        "serve",
+        "asp",
+        "asp add --name X",
+        "asp show 123",
+        "asp token issue 1234567890 --environment staging",
+        "asp token issue 1234567890 --environment sandbox --expires-in 90",
+        "asp set 1234567890",
+        "asp set 1234567890 --allow-ip 10.0.0.0/40",
+        "config check",
+        "completions cobol",
+        "gstin check",
+        "tls dev-ca --name a..b",
+    ] {
+        let ended = place.run(line);
+        assert_eq!(ended.code, 64, "suvidha {line}: {}", ended.err);
+        assert!(ended.out.is_empty() && !ended.err.is_empty(), "suvidha {line}");
+    }
+}
+
+#[test]
+fn gstins_are_checked_without_asking_anybody() {
+    let place = Place::new();
+    let rows = place.json("gstin check 27AAPFU0939F1ZV 27aapfu0939f1zv");
+    assert_eq!(rows[0]["gstin"], "27AAPFU0939F1ZV");
+    assert_eq!(rows[0]["state_name"], "Maharashtra");
+    assert_eq!(rows[0]["pan"], "AAPFU0939F");
+    assert_eq!(rows[1], rows[0], "small letters are taken for capitals");
+
+    let ended = place.run("gstin check 27AAPFU0939F1ZV 27AAPFU0939F1ZA --json");
+    ended.fails(65, "1 of 2 are not GSTINs");
+    let rows: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&rows[0]["valid"], &rows[1]["valid"]), (&true.into(), &false.into()));
+    assert!(rows[1]["reason"].as_str().unwrap().contains('V'), "{}", rows[1]);
+    let told: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+    assert_eq!(told["error"]["exit_code"], 65);
+}
+
+#[test]
+fn error_codes_are_explained() {
+    let place = Place::new();
+    let told = place.json("error GSP602");
+    assert_eq!(
+        (&told["code"], &told["http_status"], &told["origin"]),
+        (&"GSP602".into(), &401.into(), &"gsp".into())
+    );
+    assert!(!told["remedy"].as_str().unwrap().is_empty());
+    assert_eq!(place.json("error auth4033")["code"], "AUTH4033", "small letters will do");
+    assert!(place.json("error").as_array().unwrap().contains(&told));
+    place.run("error GSP9999").fails(65, "GSP9999");
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = place.run(&format!("completions {shell}"));
+        assert_eq!(ended.code, 0, "{shell}");
+        assert!(ended.out.contains("ready-file"), "{shell} does not know an option of up");
+    }
+}

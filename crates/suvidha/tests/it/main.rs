@@ -1,0 +1,11 @@
+//! The command as its users meet it: the real executable, real files, real sockets.
+
+#![allow(clippy::unwrap_used, reason = "helpers outside of #[test] functions may fail a test, too")]
+
+mod asp;
+mod command;
+mod config;
+mod help;
+mod serve;
+mod tls;
+mod up;

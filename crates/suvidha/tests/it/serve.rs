@@ -1,0 +1,128 @@
+//! `suvidha serve` in front of `suvidha sandbox`, as on two machines, with every signal.
+
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::Value;
+
+use crate::command::{Place, Server, get};
+
+/// A sandbox of its own and a gateway in front of it, both on free ports.
+struct Deployment {
+    place: Place,
+    gateway: Server,
+    address: String,
+    token: String,
+}
+
+const CONFIG: &str = r#"
+[log]
+format = "json"
+[environments.sandbox]
+listen = "127.0.0.1:0"
+[environments.sandbox.upstream]
+url = "GSTN"
+client_id = "CLIENT"
+client_secret_sealed = "gstn/sandbox/client-secret"
+[environments.production]
+enabled = false
+"#;
+
+impl Deployment {
+    /// A gateway in front of the GSTN at `url`, whose `client-secret` it takes from the registry.
+    fn before(url: &str, client_id: &str, client_secret: &str) -> Self {
+        let place = Place::new();
+        place.write("suvidha.toml", &CONFIG.replace("GSTN", url).replace("CLIENT", client_id));
+        let set = "secret set gstn/sandbox/client-secret --config suvidha.toml";
+        assert_eq!(place.run_with_input(set, client_secret).code, 0);
+        let asp = place.json(
+            "asp add --config suvidha.toml --name Tools --contact-name Asha --email a@example.in --phone +919876543210",
+        );
+        let aspid = asp["aspid"].as_str().unwrap();
+        let issue = format!("asp token issue {aspid} --environment sandbox --config suvidha.toml");
+        let token = place.json(&issue)["token"].as_str().unwrap().to_owned();
+        let mut gateway = place.start("serve --config suvidha.toml");
+        gateway.wait_for_log("\"listening\"");
+        let log = gateway.log();
+        let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
+        let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+        Self { place, gateway, address, token }
+    }
+
+    fn search(&self) -> (u16, Value) {
+        let url = format!("http://{}/commonapi/v1.1/search?action=TP&gstin=27AAPFU0939F1ZV", self.address);
+        get(&url, &format!("x-ct-auth-token: {}", self.token))
+    }
+
+    /// Replaces `old` in the configuration by `new`, and has it read again.
+    fn reload(&mut self, old: &str, new: &str, expected: &str) {
+        let config = fs::read_to_string(self.place.path("suvidha.toml")).unwrap();
+        assert!(config.contains(old));
+        self.place.write("suvidha.toml", &config.replace(old, new));
+        self.gateway.signal("HUP");
+        self.gateway.wait_for_log(expected);
+        self.place.write("suvidha.toml", &config);
+    }
+}
+
+/// GSTN knows the GSP, and does not know the taxpayer that is searched.
+fn assert_answered_by_gstn((status, answer): (u16, Value)) {
+    assert_eq!((status, &answer["error"]["error_cd"]), (200, &"FO8000".into()), "{answer}");
+}
+
+#[test]
+fn calls_reach_a_sandbox_elsewhere_and_the_configuration_is_read_again() {
+    let elsewhere = Place::new();
+    let (gstn, ready) = elsewhere.start_ready("sandbox --gstn-port 0 --management-port 0");
+    let text = |key: &str| ready[key].as_str().unwrap();
+    let secret = fs::read_to_string(text("client_secret_file")).unwrap();
+    let mut deployment = Deployment::before(text("gstn"), text("client_id"), &secret);
+    assert_answered_by_gstn(deployment.search());
+
+    deployment.reload("enabled = false", "enable = false", "production.enable: unknown key");
+    assert!(deployment.gateway.log().contains("the old one stays in force"));
+    deployment.reload("format = \"json\"", "format = \"text\"", "log.format cannot be changed by a reload");
+    deployment.reload("127.0.0.1:0", "127.0.0.1:1", "cannot be changed by a reload; restart the gateway");
+    assert_answered_by_gstn(deployment.search());
+
+    let only_client_credentials =
+        "[environments.sandbox.identify]\ntoken = false\n[environments.sandbox.upstream]";
+    deployment.reload("[environments.sandbox.upstream]", only_client_credentials, "is in force");
+    let (status, answer) = deployment.search();
+    assert_eq!((status, &answer["error"]["error_cd"]), (403, &"GSP605".into()), "{answer}");
+
+    deployment.gateway.stop();
+    gstn.stop();
+}
+
+#[test]
+fn a_second_gateway_on_the_same_address_is_refused() {
+    let deployment = Deployment::before("http://127.0.0.1:1", "l7xx", "secret");
+    let config = fs::read_to_string(deployment.place.path("suvidha.toml")).unwrap();
+    deployment.place.write("second.toml", &config.replace("127.0.0.1:0", &deployment.address));
+    let refused = deployment.place.run("serve --config second.toml");
+    refused.fails(69, &format!("cannot listen on {}", deployment.address));
+    deployment.gateway.stop();
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_a_call_that_hangs() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut deployment =
+        Deployment::before(&format!("http://{}", silent.local_addr().unwrap()), "l7xx", "secret");
+    let mut asp = TcpStream::connect(&deployment.address).unwrap();
+    let token = &deployment.token;
+    write!(
+        asp,
+        "GET /commonapi/v1.1/search?action=TP HTTP/1.1\r\nhost: x\r\nx-ct-auth-token: {token}\r\n\r\n"
+    )
+    .unwrap();
+    // The call is under way as soon as it has arrived at GSTN, which never answers.
+    let _held = silent.accept().unwrap();
+    deployment.gateway.signal("TERM");
+    deployment.gateway.wait_for_log("no new calls are taken");
+    deployment.gateway.signal("TERM");
+    assert_eq!(deployment.gateway.wait().code(), Some(69));
+    assert!(deployment.gateway.log().contains("calls under way were cut off"));
+}

@@ -1,0 +1,113 @@
+//! `suvidha up`: one command, and a first call is possible.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::command::{Place, get, mode};
+
+#[test]
+fn the_printed_curl_line_works_as_it_stands() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --any-port --data some/where");
+    let told = fs::read_to_string(place.path("out")).unwrap();
+    let curl = told.lines().find(|line| line.starts_with("  curl ")).unwrap();
+    let answer = Command::new("sh").args(["-c", &format!("{curl} --silent --fail")]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!(answer["status_cd"], "1", "{answer}");
+
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+    let outer = ["environments", "gstn", "gstn_management", "gstn_certificate", "asp", "taxpayer"];
+    assert_eq!(keys(&ready), set(&outer));
+    assert_eq!(keys(&ready["environments"]), set(&["sandbox", "production"]));
+    assert_eq!(keys(&ready["asp"]), set(&["aspid", "token"]));
+    assert_eq!(keys(&ready["taxpayer"]), set(&["gstin", "username", "otp"]));
+    assert_eq!(mode(&place.path("wanted-ready.json")), 0o600);
+    let certificate = fs::read_to_string(ready["gstn_certificate"].as_str().unwrap()).unwrap();
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
+
+    let production =
+        format!("{}/commonapi/v1.1/search?action=TP", ready["environments"]["production"].as_str().unwrap());
+    let (status, refused) = get(&production, "x-ct-auth-token: whatever");
+    assert_eq!((status, &refused["error"]["error_cd"]), (503, &"GSP640".into()), "{refused}");
+    server.stop();
+}
+
+#[test]
+fn a_restart_keeps_the_demo_and_ends_no_token() {
+    let place = Place::new();
+    let (server, first) = place.start_ready("up --any-port");
+    let kept = fs::read(place.path("suvidha-data/ready.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), first);
+    server.stop();
+    assert!(!place.path("suvidha-data/ready.json").exists(), "what is down must not look ready");
+
+    let (server, second) = place.start_ready("up --any-port");
+    for key in ["asp", "taxpayer", "gstn_certificate"] {
+        assert_eq!(first[key], second[key]);
+    }
+    assert_eq!(place.json("asp list").as_array().unwrap().len(), 1);
+    assert_eq!(search(&second).0, 200);
+    server.stop();
+}
+
+/// Searches the demo taxpayer as the demo ASP.
+fn search(ready: &Value) -> (u16, Value) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let gstin = text(&ready["taxpayer"]["gstin"]);
+    let url =
+        format!("{}/commonapi/v1.1/search?action=TP&gstin={gstin}", text(&ready["environments"]["sandbox"]));
+    get(&url, &format!("x-ct-auth-token: {}", text(&ready["asp"]["token"])))
+}
+
+#[test]
+fn a_revoked_demo_token_is_replaced_at_the_next_start() {
+    let place = Place::new();
+    let (server, first) = place.start_ready("up --any-port");
+    let aspid = first["asp"]["aspid"].as_str().unwrap();
+    let id = place.json(&format!("asp token list {aspid}"))[0]["id"].to_string();
+    place.json(&format!("asp token revoke {aspid} {id}"));
+    server.stop();
+    let (server, second) = place.start_ready("up --any-port");
+    assert_eq!(first["asp"]["aspid"], second["asp"]["aspid"]);
+    assert_ne!(first["asp"]["token"], second["asp"]["token"]);
+    assert_eq!(search(&second).0, 200);
+    server.stop();
+}
+
+#[test]
+fn a_data_directory_serves_one_at_a_time() {
+    let place = Place::new();
+    let (mut server, _) = place.start_ready("up --any-port");
+    place.run("up --any-port").fails(69, "the data directory suvidha-data is in use by process");
+    place.run("sandbox --data suvidha-data/sandbox --gstn-port 0 --management-port 0").fails(69, "in use");
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_port_in_use_is_told_before_anything_is_made() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let line = format!("up --sandbox-port {port} --production-port 0 --gstn-port 0 --management-port 0");
+    let ended = place.run(&line);
+    ended.fails(69, &format!("cannot listen on 127.0.0.1:{port}"));
+    ended.fails(69, "--sandbox-port");
+    assert!(!place.path("suvidha-data/registry.sqlite").exists());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told() {
+    let place = Place::new();
+    place.write("file", "in the way");
+    place.run("up --any-port --data file/data").fails(73, "cannot make the directory file/data");
+    place.run("up --any-port --data data --ready-file file/ready.json").fails(73, "file/ready.json");
+    if cfg!(target_os = "linux") {
+        place.run("up --any-port --data /sys/suvidha").fails(77, "/sys/suvidha");
+    }
+}
