@@ -149,6 +149,7 @@ fn an_asp_still_sending_can_read_why_it_is_refused() {
     let answer = asp.read();
     answer.is_refusal("GSP612", 413);
     assert_eq!(answer.header("connection"), Some("close"));
+    assert!(!asp.finish_sending().is_reset(), "a reset can overtake the answer");
 }
 
 #[test]

@@ -158,6 +158,17 @@ fn an_old_client_too_can_tell_half_an_answer_from_a_whole_one() {
 }
 
 #[test]
+fn an_asp_that_hangs_up_before_its_answer_takes_its_call_with_it() {
+    let gstn = StandIn::new(|_| crate::stand_in::Act::Hang);
+    let stage = stage(gstn.address);
+    let mut asp = stage.connect();
+    asp.send(stage.request("GET", PATH, "txn: HANGS-UP-EARLY\r\n", ""));
+    assert!(crate::stage::soon(|| gstn.seen().len() == 1));
+    drop(asp);
+    assert_eq!(crate::log::settled("txn", "HANGS-UP-EARLY")[0]["outcome"], "abandoned by the ASP");
+}
+
+#[test]
 fn an_asp_that_hangs_up_takes_its_call_to_gstn_with_it() {
     let (ended, end) = mpsc::channel();
     let ended = Mutex::new(ended);
