@@ -19,7 +19,7 @@ const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// Which gateway, and as which ASP.
 #[derive(Debug, Args)]
 pub(crate) struct GatewayOptions {
-    /// Address of the gateway, e.g. https://gsp.example.in
+    /// Address of the gateway, e.g. `https://gsp.example.in`
     #[arg(long, value_name = "URL", env = "SUVIDHA_GATEWAY")]
     gateway: Option<String>,
     /// File that holds the ASP's token

@@ -1,7 +1,7 @@
 //! The demo ASP and the demo taxpayer of `suvidha up`: made once, kept, and made again only where they were lost.
 
 use gstn::{AspId, Environment, Gstin};
-use suvidha_sandbox::{NewTaxpayer, Running, TaxpayerError};
+use suvidha_sandbox::{NewTaxpayer, Running, Taxpayer, TaxpayerError};
 use suvidha_seam::Seam;
 use suvidha_store::{AspStatus, NewAsp, NewToken, Registry, SecretString, StoreError, TokenLookup};
 use tracing::warn;
@@ -10,8 +10,8 @@ use crate::exit::{Exit, Failure};
 
 const ASPID: &str = "up/demo-aspid";
 const TOKEN: &str = "up/demo-token";
-const GSTIN: &str = "up/demo-gstin";
-const USERNAME: &str = "up/demo-username";
+const GSTIN: &str = "29DEMOS1234D1ZG";
+const USERNAME: &str = "demo";
 
 /// What a newcomer needs for a first call.
 pub(super) struct Demo {
@@ -31,12 +31,12 @@ pub(super) struct DemoTaxpayer {
 pub(super) async fn prepare(registry: &Registry, gstn: &Running, seam: &Seam) -> Result<Demo, Failure> {
     let aspid = demo_asp(registry)?;
     let token = demo_token(registry, &aspid, seam)?;
-    let taxpayer = demo_taxpayer(registry, gstn).await?;
+    let taxpayer = demo_taxpayer(gstn).await?;
     Ok(Demo { aspid, token, taxpayer })
 }
 
 fn demo_asp(registry: &Registry) -> Result<AspId, StoreError> {
-    if let Some(aspid) = kept(registry, ASPID)?
+    if let Some(aspid) = registry.secret(ASPID)?.and_then(|text| text.expose().parse().ok())
         && let Some(asp) = registry.asp(&aspid)?
     {
         if asp.status == AspStatus::Suspended {
@@ -68,33 +68,21 @@ fn demo_token(registry: &Registry, aspid: &AspId, seam: &Seam) -> Result<SecretS
     Ok(token)
 }
 
-async fn demo_taxpayer(registry: &Registry, gstn: &Running) -> Result<DemoTaxpayer, Failure> {
-    let before = kept::<Gstin>(registry, GSTIN)?.zip(registry.secret(USERNAME)?);
-    let mut wanted = NewTaxpayer {
+/// The demo taxpayer is the same on every machine, so that a transcript holds everywhere.
+async fn demo_taxpayer(gstn: &Running) -> Result<DemoTaxpayer, Failure> {
+    let wanted = NewTaxpayer {
+        gstin: Some(GSTIN.to_owned()),
+        username: Some(USERNAME.to_owned()),
         legal_name: Some("Demo Traders Private Limited".to_owned()),
         trade_name: Some("Demo Traders".to_owned()),
         ..NewTaxpayer::default()
     };
-    if let Some((gstin, username)) = &before {
-        wanted.gstin = Some(gstin.as_str().to_owned());
-        wanted.username = Some(username.expose().to_owned());
-    }
-    match (gstn.create_taxpayer(wanted).await, before) {
-        (Err(TaxpayerError::GstinTaken(gstin)), Some((_, username))) => {
-            Ok(DemoTaxpayer { gstin, username: username.expose().to_owned() })
+    match gstn.create_taxpayer(wanted).await {
+        Ok(Taxpayer { gstin, .. }) | Err(TaxpayerError::GstinTaken(gstin)) => {
+            Ok(DemoTaxpayer { gstin, username: USERNAME.to_owned() })
         }
-        (Ok(made), _) => {
-            registry.put_secret(GSTIN, made.gstin.as_str())?;
-            registry.put_secret(USERNAME, &made.username)?;
-            Ok(DemoTaxpayer { gstin: made.gstin, username: made.username })
-        }
-        (Err(error), _) => {
+        Err(error) => {
             Err(Failure::new(Exit::Unavailable, format_args!("cannot make the demo taxpayer: {error}")))
         }
     }
-}
-
-/// What is kept under `name`, if it is there and still what it should be.
-fn kept<T: std::str::FromStr>(registry: &Registry, name: &str) -> Result<Option<T>, StoreError> {
-    Ok(registry.secret(name)?.and_then(|text| text.expose().parse().ok()))
 }
