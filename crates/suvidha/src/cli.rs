@@ -1,6 +1,6 @@
 //! The command line: every command and option, with the words of its `--help`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -82,24 +82,23 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) data: PathBuf,
-    /// Address that everything listens on. Whoever can reach it can use the sandbox and its management port
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    pub(crate) listen: IpAddr,
-    /// Port of the gateway for the sandbox environment; 0 means any free port, here and below
-    #[arg(long, value_name = "PORT", default_value_t = 7780)]
-    pub(crate) sandbox_port: u16,
-    /// Port of the gateway for the production environment
-    #[arg(long, value_name = "PORT", default_value_t = 7781)]
-    pub(crate) production_port: u16,
-    /// Port of the sandbox GSTN
-    #[arg(long, value_name = "PORT", default_value_t = 7790)]
-    pub(crate) gstn_port: u16,
-    /// Port of the sandbox GSTN's management
-    #[arg(long, value_name = "PORT", default_value_t = 7791)]
-    pub(crate) management_port: u16,
-    /// Any free port for everything
-    #[arg(long, conflicts_with_all = ["sandbox_port", "production_port", "gstn_port", "management_port"])]
-    pub(crate) any_port: bool,
+    /// Address that everything listens on, and the first of the four ports it takes in turn: the gateway for the
+    /// sandbox, the gateway for production, the sandbox GSTN, its management. Port 0 means any free ports. Whoever can
+    /// reach them can use the sandbox and its management
+    #[arg(long, value_name = "IP[:PORT]", default_value = "127.0.0.1:7780", value_parser = crate::ports::four_from)]
+    pub(crate) listen: [SocketAddr; 4],
+    /// Another port for the gateway's sandbox environment; 0 means any free port, here and below
+    #[arg(long, value_name = "PORT")]
+    pub(crate) sandbox_port: Option<u16>,
+    /// Another port for the gateway's production environment
+    #[arg(long, value_name = "PORT")]
+    pub(crate) production_port: Option<u16>,
+    /// Another port for the sandbox GSTN
+    #[arg(long, value_name = "PORT")]
+    pub(crate) gstn_port: Option<u16>,
+    /// Another port for the sandbox GSTN's management
+    #[arg(long, value_name = "PORT")]
+    pub(crate) management_port: Option<u16>,
     /// Write the addresses, the demo token and the demo taxpayer to this file (JSON, mode 0600) once all is up
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -144,7 +143,7 @@ pub(crate) struct Sandbox {
     /// File with the `client-secret`. Without it a pair is made at first start and kept in DIR
     #[arg(long, value_name = "FILE", requires = "client_id")]
     pub(crate) client_secret_file: Option<PathBuf>,
-    /// Settings of the simulation (latency, lives of tokens, …): a TOML file with a [simulator] section
+    /// Settings of the simulation (latency, lives of tokens, …): a TOML file with a section `[simulator]`
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Write the addresses to this file (JSON) once all is up

@@ -73,12 +73,15 @@ struct Addresses {
 
 impl Addresses {
     fn of(options: &Up) -> Self {
-        let address = |port| SocketAddr::new(options.listen, if options.any_port { 0 } else { port });
+        let [sandbox, production, gstn, management] = options.listen;
+        let or = |address: SocketAddr, port: Option<u16>| {
+            SocketAddr::new(address.ip(), port.unwrap_or(address.port()))
+        };
         Self {
-            sandbox: address(options.sandbox_port),
-            production: address(options.production_port),
-            gstn: address(options.gstn_port),
-            management: address(options.management_port),
+            sandbox: or(sandbox, options.sandbox_port),
+            production: or(production, options.production_port),
+            gstn: or(gstn, options.gstn_port),
+            management: or(management, options.management_port),
         }
     }
 
@@ -86,7 +89,7 @@ impl Addresses {
         [self.sandbox, self.production, self.gstn, self.management].into_iter().try_for_each(|address| {
             ports::require_free(address).map_err(|failure| match failure.exit {
                 Exit::Unavailable => failure
-                    .remedy("choose other ports with --sandbox-port, --production-port, --gstn-port and --management-port, or --any-port"),
+                    .remedy("choose other ports with --listen IP:PORT, where port 0 means any free ones, or with --sandbox-port and the like"),
                 _ => failure,
             })
         })

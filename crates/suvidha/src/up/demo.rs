@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure};
 
 const ASPID: &str = "up/demo-aspid";
 const TOKEN: &str = "up/demo-token";
+/// No PAN has an O in the fourth place: it is nobody's.
 const GSTIN: &str = "29DEMOS1234D1ZG";
 const USERNAME: &str = "demo";
 

@@ -5,10 +5,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use gstn::ReturnPeriod;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long anything may take before the test gives up.
@@ -58,11 +60,13 @@ impl Place {
         let mut command = self.command(line);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _ended = kill_unless_dropped(child.id());
         // A command that does not read its input may be gone already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
+        let code = output.status.code();
         Ended {
-            code: output.status.code().unwrap(),
+            code: code.unwrap_or_else(|| panic!("suvidha {line}: did not end by itself")),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
@@ -93,11 +97,27 @@ impl Place {
     }
 }
 
+/// Kills a process that is still there when our patience ends, unless what this gives is dropped before.
+fn kill_unless_dropped(pid: u32) -> Sender<()> {
+    let (ended, watch) = mpsc::channel();
+    thread::spawn(move || {
+        if watch.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
+        }
+    });
+    ended
+}
+
 impl Ended {
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);
         serde_json::from_str(&self.out).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(&self) {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
     }
 
     /// The message must say so, and the exit code must be this one.
@@ -169,10 +189,24 @@ impl Drop for Server {
 
 /// `GET url` with one more header, over plain HTTP: the status and the body.
 pub(crate) fn get(url: &str, header: &str) -> (u16, Value) {
+    exchange("GET", url, header, "")
+}
+
+/// `POST url` with a JSON body, over plain HTTP: the status and the body.
+pub(crate) fn post(url: &str, json: &Value) -> (u16, Value) {
+    exchange("POST", url, "content-type: application/json", &json.to_string())
+}
+
+fn exchange(method: &str, url: &str, header: &str, body: &str) -> (u16, Value) {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\nconnection: close\r\n\r\n").unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -184,4 +218,23 @@ pub(crate) fn get(url: &str, header: &str) -> (u16, Value) {
 pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The current tax period and the `n - 1` before it, with an invoice date in each: GSTN takes no document that is dated in
+/// the future or more than 18 months ago.
+pub(crate) fn recent_periods(n: usize) -> Vec<(String, String)> {
+    let now = suvidha_seam::Seam::system().now().to_string();
+    let this_month = ReturnPeriod::new(now[..4].parse().unwrap(), now[5..7].parse().unwrap()).unwrap();
+    std::iter::successors(Some(this_month), |period| period.previous())
+        .take(n)
+        .map(|period| (period.to_string(), format!("01-{:02}-{}", period.month(), period.year())))
+        .collect()
+}
+
+/// A GSTR-1 with one invoice to Maharashtra from another state.
+pub(crate) fn gstr1(gstin: &str, (period, date): &(String, String), inum: &str) -> String {
+    json!({"gstin": gstin, "fp": period, "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": [
+        {"inum": inum, "idt": date, "val": 1180, "pos": "27", "rchrg": "N", "inv_typ": "R",
+         "itms": [{"num": 1, "itm_det": {"rt": 18, "txval": 1000, "iamt": 180, "csamt": 0}}]}]}]})
+    .to_string()
 }

@@ -38,7 +38,7 @@ fn a_wrong_command_line_ends_with_64() {
         "fly",
         "up --listen localhost",
         "up --sandbox-port 70000",
-        "up --any-port --gstn-port 0",
+        "up --listen 127.0.0.1:7780:1",
         "serve",
         "asp",
         "asp add --name X",

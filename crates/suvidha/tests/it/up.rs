@@ -12,7 +12,7 @@ use crate::command::{Place, get, mode};
 #[test]
 fn the_printed_curl_line_works_as_it_stands() {
     let place = Place::new();
-    let (server, ready) = place.start_ready("up --any-port --data some/where");
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0 --data some/where");
     let told = fs::read_to_string(place.path("out")).unwrap();
     let curl = told.lines().find(|line| line.starts_with("  curl ")).unwrap();
     let answer = Command::new("sh").args(["-c", &format!("{curl} --silent --fail")]).output().unwrap();
@@ -40,13 +40,13 @@ fn the_printed_curl_line_works_as_it_stands() {
 #[test]
 fn a_restart_keeps_the_demo_and_ends_no_token() {
     let place = Place::new();
-    let (server, first) = place.start_ready("up --any-port");
+    let (server, first) = place.start_ready("up --listen 127.0.0.1:0");
     let kept = fs::read(place.path("suvidha-data/ready.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), first);
     server.stop();
     assert!(!place.path("suvidha-data/ready.json").exists(), "what is down must not look ready");
 
-    let (server, second) = place.start_ready("up --any-port");
+    let (server, second) = place.start_ready("up --listen 127.0.0.1:0");
     for key in ["asp", "taxpayer", "gstn_certificate"] {
         assert_eq!(first[key], second[key]);
     }
@@ -67,12 +67,12 @@ fn search(ready: &Value) -> (u16, Value) {
 #[test]
 fn a_revoked_demo_token_is_replaced_at_the_next_start() {
     let place = Place::new();
-    let (server, first) = place.start_ready("up --any-port");
+    let (server, first) = place.start_ready("up --listen 127.0.0.1:0");
     let aspid = first["asp"]["aspid"].as_str().unwrap();
     let id = place.json(&format!("asp token list {aspid}"))[0]["id"].to_string();
     place.json(&format!("asp token revoke {aspid} {id}"));
     server.stop();
-    let (server, second) = place.start_ready("up --any-port");
+    let (server, second) = place.start_ready("up --listen 127.0.0.1:0");
     assert_eq!(first["asp"]["aspid"], second["asp"]["aspid"]);
     assert_ne!(first["asp"]["token"], second["asp"]["token"]);
     assert_eq!(search(&second).0, 200);
@@ -82,8 +82,8 @@ fn a_revoked_demo_token_is_replaced_at_the_next_start() {
 #[test]
 fn a_data_directory_serves_one_at_a_time() {
     let place = Place::new();
-    let (mut server, _) = place.start_ready("up --any-port");
-    place.run("up --any-port").fails(69, "the data directory suvidha-data is in use by process");
+    let (mut server, _) = place.start_ready("up --listen 127.0.0.1:0");
+    place.run("up --listen 127.0.0.1:0").fails(69, "the data directory suvidha-data is in use by process");
     place.run("sandbox --data suvidha-data/sandbox --gstn-port 0 --management-port 0").fails(69, "in use");
     server.signal("INT");
     assert_eq!(server.wait().code(), Some(0));
@@ -105,9 +105,11 @@ fn a_port_in_use_is_told_before_anything_is_made() {
 fn a_directory_that_cannot_be_made_is_told() {
     let place = Place::new();
     place.write("file", "in the way");
-    place.run("up --any-port --data file/data").fails(73, "cannot make the directory file/data");
-    place.run("up --any-port --data data --ready-file file/ready.json").fails(73, "file/ready.json");
+    place.run("up --listen 127.0.0.1:0 --data file/data").fails(73, "cannot make the directory file/data");
+    place
+        .run("up --listen 127.0.0.1:0 --data data --ready-file file/ready.json")
+        .fails(73, "file/ready.json");
     if cfg!(target_os = "linux") {
-        place.run("up --any-port --data /sys/suvidha").fails(77, "/sys/suvidha");
+        place.run("up --listen 127.0.0.1:0 --data /sys/suvidha").fails(77, "/sys/suvidha");
     }
 }
