@@ -2,6 +2,8 @@
 //!
 //! Plain std and the tools themselves, so that it builds in a second.
 
+mod structure;
+
 use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -14,7 +16,7 @@ const HELP: &str = "\
 cargo xtask <verb>
 
   test [ARGS]      every test of the workspace; ARGS go to `cargo test`
-  lint             rustfmt and clippy, warnings are errors
+  lint             rustfmt, clippy with warnings as errors, sizes of files, layers of crates
   docs             the API documentation, warnings are errors
   deny             dependencies: licences, bans, sources, advisories (installs cargo-deny if missing)
   fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
@@ -52,6 +54,7 @@ fn run(arguments: &[&str]) -> Outcome {
 }
 
 fn lint() -> Outcome {
+    structure::check()?;
     cargo(["fmt", "--all", "--check"].iter())?;
     cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"].iter())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::command::{Place, gstr1, post, recent_periods};
+use crate::command::{Place, Server, gstr1, post, recent_periods};
 
 const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
 const CLIENT_SECRET: &str = "c11e47c11e47c11e47c11e47c11e4700";
@@ -43,24 +43,7 @@ fn no_secret_is_written_where_it_does_not_belong() {
     fs::rename(place.path("out"), place.path("gstn.out")).unwrap();
     let taxpayer = new_taxpayer(ready["gstn_management"].as_str().unwrap());
 
-    let config = GATEWAY.replace("GSTN", ready["gstn"].as_str().unwrap()).replace("CLIENT_ID", CLIENT_ID);
-    place.write("gateway.toml", &config);
-    fs::create_dir(place.path("gateway")).unwrap();
-    place
-        .run_with_input("secret set gstn/sandbox/client-secret --config gateway.toml", CLIENT_SECRET)
-        .succeeds();
-    let asp = place.json(
-        "asp add --config gateway.toml --name A --contact-name B --email c@example.in --phone +919876543210",
-    );
-    let aspid = asp["aspid"].as_str().unwrap();
-    let import = format!("asp token import {aspid} --environment sandbox --config gateway.toml");
-    place.run_with_input(&import, TOKEN).succeeds();
-    let mut gateway = place.start("serve --config gateway.toml --log-level trace");
-    gateway.wait_for_log("\"listening\"");
-    let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
-
+    let (gateway, address) = gateway_before(&place, ready["gstn"].as_str().unwrap());
     place.write("token", TOKEN);
     let (gstin, username) = (taxpayer["gstin"].as_str().unwrap(), taxpayer["username"].as_str().unwrap());
     let mut said = Vec::new();
@@ -100,6 +83,28 @@ fn no_secret_is_written_where_it_does_not_belong() {
     assert!(files >= 2, "the registry and its key must have been searched");
     let log = fs::read_to_string(place.path("err")).unwrap();
     assert!(log.contains("\"DEBUG\"") && log.contains(gstin), "the log must be of these calls, in full");
+}
+
+/// A gateway in front of `gstn`, with one ASP that brought its token along, and its address.
+fn gateway_before(place: &Place, gstn: &str) -> (Server, String) {
+    let config = GATEWAY.replace("GSTN", gstn).replace("CLIENT_ID", CLIENT_ID);
+    place.write("gateway.toml", &config);
+    fs::create_dir(place.path("gateway")).unwrap();
+    place
+        .run_with_input("secret set gstn/sandbox/client-secret --config gateway.toml", CLIENT_SECRET)
+        .succeeds();
+    let asp = place.json(
+        "asp add --config gateway.toml --name A --contact-name B --email c@example.in --phone +919876543210",
+    );
+    let aspid = asp["aspid"].as_str().unwrap();
+    let import = format!("asp token import {aspid} --environment sandbox --config gateway.toml");
+    place.run_with_input(&import, TOKEN).succeeds();
+    let mut gateway = place.start("serve --config gateway.toml --log-level trace");
+    gateway.wait_for_log("\"listening\"");
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
+    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+    (gateway, address)
 }
 
 /// Fails where a secret stands in `bytes`: as it is, or, for keys, as raw bytes or hex.
