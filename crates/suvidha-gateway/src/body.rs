@@ -24,13 +24,19 @@ struct Progress {
     taken: u64,
     waiting_for_asp: bool,
     since: Instant,
+    over: bool,
     broken: Option<(Kind, String)>,
 }
 
 impl Flow {
-    pub(crate) fn new() -> Arc<Self> {
-        let progress = Progress { taken: 0, waiting_for_asp: false, since: Instant::now(), broken: None };
-        Arc::new(Self(Mutex::new(progress)))
+    pub(crate) fn new(body: &Incoming) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Progress {
+            taken: 0,
+            waiting_for_asp: false,
+            since: Instant::now(),
+            over: body.is_end_stream(),
+            broken: None,
+        })))
     }
 
     /// The clock runs from now.
@@ -41,6 +47,11 @@ impl Flow {
     /// Bytes taken from the ASP.
     pub(crate) fn taken(&self) -> u64 {
         self.lock().taken
+    }
+
+    /// Whether the ASP's body was read to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
     }
 
     /// When to give up, unless something moves until then, and what to say then.
@@ -105,6 +116,7 @@ impl Body for RequestBody {
                 this.flow.moved(0, true);
                 return Poll::Pending;
             };
+            this.flow.lock().over = next.is_none() || this.incoming.is_end_stream();
             return Poll::Ready(match next {
                 Some(Ok(frame)) => {
                     // Trailers are not GSTN's business.

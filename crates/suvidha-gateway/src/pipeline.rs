@@ -14,12 +14,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use gstn::headers::X_REQUEST_ID;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, EXPECT};
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::route::Destination;
@@ -31,16 +35,17 @@ use crate::plane::Door;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
 
-/// The longest request body, in bytes, that is read though its call was refused.
+/// The longest request body, in bytes, that is read though its call was refused, and how long its bytes may
+/// take to come.
 const READ_AFTER_REFUSAL: u64 = 64 * 1024;
+const WAIT_AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// A call that has come as far as its stage says.
 ///
 /// Only the module of a stage can make that stage's value, and each takes the one before. So a forward of a
 /// call whose ASP was not admitted does not compile.
 pub(crate) struct Call<Stage> {
-    pub(crate) head: http::request::Parts,
-    pub(crate) body: Incoming,
+    pub(crate) head: Parts,
     /// The ASP's address, as far as the proxies before us can be believed.
     pub(crate) caller: IpAddr,
     /// The environment as it was when the call began.
@@ -53,8 +58,8 @@ pub(crate) struct Call<Stage> {
 impl<Stage> Call<Stage> {
     /// The same call, one stage on.
     fn advance<Next>(self, next: impl FnOnce(Stage) -> Next) -> Call<Next> {
-        let Self { head, body, caller, site, lane, stage } = self;
-        Call { head, body, caller, site, lane, stage: next(stage) }
+        let Self { head, caller, site, lane, stage } = self;
+        Call { head, caller, site, lane, stage: next(stage) }
     }
 }
 
@@ -75,44 +80,74 @@ pub(crate) async fn answer(
     let mut settlement = Box::new(Settlement::open(&visit.door));
     let record = &mut settlement.record;
     let request_id = record.request_id;
-    let may_be_unread = request.version() < Version::HTTP_2 && is_long(request.body());
-    let outcome = match caught(stages(&visit, request, fault, record)).await {
+    let (head, body) = request.into_parts();
+    let shares_its_connection = head.version >= Version::HTTP_2;
+    let waits_for_leave = head.headers.contains_key(EXPECT);
+    let mut body = Some(body);
+    let outcome = match caught(stages(&visit, head, &mut body, fault, record)).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
-    let mut response = outcome.unwrap_or_else(|error| {
-        record.failed(&error);
-        let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
-        let mut response = error.response(request_id, always_200);
-        if may_be_unread {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let mut response = match outcome {
+        Ok(response) => response,
+        Err(error) => {
+            record.failed(&error);
+            let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
+            let mut response = error.response(request_id, always_200);
+            if !shares_its_connection && !read_to_its_end(body, waits_for_leave, record).await {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response.map(|body| Content::Whole(body.into()))
         }
-        response.map(|body| Content::Whole(body.into()))
-    });
+    };
     response.headers_mut().insert(X_REQUEST_ID, header(request_id));
     record.status = response.status();
     response.map(|content| AnswerBody::new(content, settlement, on_line))
 }
 
+/// The body is taken by whoever reads it, and left where nobody did.
 async fn stages(
     visit: &Visit,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Option<Incoming>,
     fault: Option<HeadFault>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    let call = receive::receive(visit, request, fault, record)?;
+    let length = body.as_ref().map_or(0, |body| body.size_hint().lower());
+    let call = receive::receive(visit, head, length, fault, record)?;
     let call = match route::route(call, visit, record)? {
         Destination::Own(endpoint, call) => return own::respond(endpoint, &call, visit),
         Destination::Gstn(call) => call,
     };
     let call = identify::identify(call, visit, record)?;
     let call = admit::admit(call)?;
-    forward::forward(call, record).await
+    forward::forward(call, body, record).await
 }
 
-/// Whether what is left of a refused request's body costs more to read than a new connection.
-fn is_long(body: &Incoming) -> bool {
-    !body.is_end_stream() && body.size_hint().upper().is_none_or(|length| length > READ_AFTER_REFUSAL)
+/// Reads what a refused request still carries, where that costs less than a new connection; says whether the
+/// next request begins after it. A client that waits for leave to send its body may never send it.
+async fn read_to_its_end(body: Option<Incoming>, waits_for_leave: bool, record: &Record) -> bool {
+    let Some(mut body) = body else {
+        return record.request_body.as_ref().is_some_and(|flow| flow.is_over());
+    };
+    if body.is_end_stream() {
+        return true;
+    }
+    if waits_for_leave || body.size_hint().lower() > READ_AFTER_REFUSAL {
+        return false;
+    }
+    let rest = async {
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+            if read > READ_AFTER_REFUSAL {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(WAIT_AFTER_REFUSAL, rest).await.unwrap_or(false)
 }
 
 /// `future`, with a panic made into a value, so that one call's misfortune is only its own.

@@ -15,6 +15,7 @@ use gstn::envelope::{StatusCd, peek};
 use gstn::headers::X_GSP_ERROR_ORIGIN;
 use http::header::LINK;
 use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 pub(super) use self::headers::PASSED_ON;
@@ -30,14 +31,19 @@ use crate::upstream::{Answered, Exchange, Upstream};
 /// a clear error and not half an answer.
 const RELEASED_WHOLE: u64 = 64 * 1024;
 
-pub(crate) async fn forward(call: Call<Admitted>, record: &mut Record) -> Result<Response<Content>, Error> {
+pub(crate) async fn forward(
+    call: Call<Admitted>,
+    body: &mut Option<Incoming>,
+    record: &mut Record,
+) -> Result<Response<Content>, Error> {
     let site = Arc::clone(&call.site);
     let Some(upstream) = &site.upstream else { return Err(Error::new(Kind::NotConfigured)) };
+    let Some(body) = body.take() else { return Err(Error::because(Kind::Internal, "the body is gone")) };
     let lane = call.lane;
     let method = call.head.method.clone();
-    let flow = Flow::new();
+    let flow = Flow::new(&body);
     record.request_body = Some(Arc::clone(&flow));
-    let request = request(call, upstream, &flow)?;
+    let request = request(call, body, upstream, &flow)?;
     let begun = Instant::now();
     let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
     record.at_gstn = Some(begun.elapsed());
@@ -58,12 +64,13 @@ pub(crate) async fn forward(call: Call<Admitted>, record: &mut Record) -> Result
 
 fn request(
     call: Call<Admitted>,
+    body: Incoming,
     upstream: &Upstream,
     flow: &Arc<Flow>,
 ) -> Result<Request<RequestBody>, Error> {
     let target = upstream.target(&call.stage.target().path, call.head.uri.query())?;
     let headers = headers::request(&call.head.headers, call.caller, upstream);
-    let body = RequestBody::new(call.body, Arc::clone(flow), call.site.limits.body_bytes);
+    let body = RequestBody::new(body, Arc::clone(flow), call.site.limits.body_bytes);
     let mut request = Request::new(body);
     *request.method_mut() = call.head.method;
     *request.uri_mut() = target;

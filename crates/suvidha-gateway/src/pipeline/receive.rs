@@ -12,9 +12,7 @@ use gstn::headers::{
 };
 use http::header::{HOST, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Version};
-use http_body::Body;
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Version};
 
 use super::settle::Record;
 use super::{Call, Visit};
@@ -42,9 +40,11 @@ const CREDENTIALS: [&str; 10] = [
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// `body_bytes`: as many as the body has at least.
 pub(crate) fn receive(
     visit: &Visit,
-    request: Request<Incoming>,
+    head: Parts,
+    body_bytes: u64,
     fault: Option<HeadFault>,
     record: &mut Record,
 ) -> Result<Call<Received>, Error> {
@@ -52,17 +52,16 @@ pub(crate) fn receive(
         return Err(refused_head(fault));
     }
     let site = visit.door.site.load_full();
-    let (head, body) = request.into_parts();
     record.txn = head.headers.get(TXN).cloned();
     record.gstin = head.headers.get(GSTIN).cloned();
     check_form(&head)?;
     check_size(&head, &site)?;
     check_credential_headers(&head.headers)?;
-    if body.size_hint().lower() > site.limits.body_bytes {
+    if body_bytes > site.limits.body_bytes {
         return Err(Error::new(Kind::BodyTooLarge));
     }
     let caller = caller(visit.peer, &head.headers, &site);
-    Ok(Call { head, body, caller, site, lane: visit.lane, stage: Received(()) })
+    Ok(Call { head, caller, site, lane: visit.lane, stage: Received(()) })
 }
 
 fn refused_head(fault: HeadFault) -> Error {

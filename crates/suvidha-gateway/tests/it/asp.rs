@@ -86,6 +86,12 @@ impl Asp {
         self
     }
 
+    /// Waits for `100 Continue`.
+    #[track_caller]
+    pub(crate) fn is_told_to_continue(&mut self) {
+        assert_eq!(self.until(b"\r\n\r\n").unwrap(), b"HTTP/1.1 100 Continue");
+    }
+
     /// The next answer, read to its end.
     #[track_caller]
     pub(crate) fn read(&mut self) -> Answer {

@@ -2,7 +2,7 @@
 
 use crate::asp::NoAnswer;
 use crate::stage::{self, stage};
-use crate::stand_in::StandIn;
+use crate::stand_in::{Act, StandIn};
 
 const PUT: &str = "PUT /taxpayerapi/v1.0/returns/gstr1 HTTP/1.1\r\nhost: g\r\n";
 
@@ -234,4 +234,57 @@ fn a_connection_goes_on_after_a_refusal_of_a_right_request() {
     let without_token = stage::request("PUT", "/taxpayerapi/v1.0/returns/gstr1", "", "{}");
     asp.send(&without_token).read().is_refusal("GSP601", 401);
     assert_eq!(asp.send(stage.request("GET", "/taxpayerapi/v1.0/returns", "", "")).read().status, 200);
+}
+
+#[test]
+fn the_body_of_a_refused_request_is_read_or_the_connection_said_to_close() {
+    let stage = stage(StandIn::content().address);
+    let next = stage.request("GET", "/taxpayerapi/v1.0/returns", "", "");
+    for (headers, body) in
+        [("content-length: 4\r\n", "body"), ("transfer-encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\n")]
+    {
+        let mut asp = stage.connect();
+        // Many clients send a head and its body one after the other.
+        asp.send(format!("{PUT}{headers}\r\n"));
+        body.bytes().for_each(|byte| {
+            asp.send([byte]);
+        });
+        let answer = asp.read();
+        answer.is_refusal("GSP601", 401);
+        assert_eq!(answer.header("connection"), None, "{headers}");
+        assert_eq!(asp.send(&next).read().status, 200);
+    }
+    for headers in ["content-length: 4\r\n", "expect: 100-continue\r\ncontent-length: 4\r\n"] {
+        let mut asp = stage.connect();
+        let answer = asp.send(format!("{PUT}{headers}\r\n")).read();
+        answer.is_refusal("GSP601", 401);
+        assert_eq!(answer.header("connection"), Some("close"), "{headers}");
+        assert_eq!(asp.finish_sending().try_read(true).unwrap_err(), NoAnswer::Closed);
+    }
+}
+
+#[test]
+fn a_connection_goes_on_after_a_failure_of_gstns_where_the_body_was_read() {
+    let gstn = StandIn::new(|_| Act::AnswerAndClose(Vec::new()));
+    let stage = stage(gstn.address);
+    let mut asp = stage.connect();
+    for _ in 0..2 {
+        let call = stage.request("PUT", "/taxpayerapi/v1.0/returns/gstr1", "", "{}");
+        let answer = asp.send(call).read();
+        answer.is_refusal("GSP099", 502);
+        assert_eq!(answer.header("connection"), None);
+    }
+}
+
+#[test]
+fn leave_to_send_a_body_is_given_to_those_who_ask() {
+    let gstn = StandIn::content();
+    let stage = stage(gstn.address);
+    let headers = "expect: 100-continue\r\ncontent-length: 2\r\n";
+    let mut asp = stage.connect();
+    asp.send(stage.request("PUT", "/taxpayerapi/v1.0/returns/gstr1", headers, ""));
+    asp.is_told_to_continue();
+    assert_eq!(asp.send("{}").read().status, 200);
+    assert_eq!(gstn.only().body, b"{}");
+    assert_eq!(gstn.only().header("expect"), None);
 }
