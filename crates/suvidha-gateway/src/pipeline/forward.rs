@@ -13,8 +13,9 @@ use bytes::{Bytes, BytesMut};
 use gstn::catalogue::Origin;
 use gstn::envelope::{StatusCd, peek};
 use gstn::headers::X_GSP_ERROR_ORIGIN;
-use http::header::LINK;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONTENT_LENGTH, LINK};
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
@@ -69,7 +70,11 @@ fn request(
     flow: &Arc<Flow>,
 ) -> Result<Request<RequestBody>, Error> {
     let target = upstream.target(&call.stage.target().path, call.head.uri.query())?;
-    let headers = headers::request(&call.head.headers, call.caller, upstream);
+    let mut headers = headers::request(&call.head.headers, call.caller, upstream);
+    // Many servers refuse these methods with 411 where there is neither a body nor a length.
+    if body.is_end_stream() && matches!(call.head.method, Method::POST | Method::PUT | Method::PATCH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     let body = RequestBody::new(body, Arc::clone(flow), call.site.limits.body_bytes);
     let mut request = Request::new(body);
     *request.method_mut() = call.head.method;

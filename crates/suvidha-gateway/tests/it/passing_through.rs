@@ -213,6 +213,23 @@ fn clients_of_the_field_are_lived_with() {
 }
 
 #[test]
+fn a_request_without_a_body_says_so_where_a_body_is_usual() {
+    let gstn = StandIn::content();
+    let stage = stage(gstn.address);
+    for (method, headers, length) in [
+        ("POST", "content-length: 0\r\n", Some("0")),
+        ("PUT", "", Some("0")),
+        ("GET", "content-length: 0\r\n", None),
+    ] {
+        let call = stage.request(method, "/taxpayerapi/v1.0/returns/gstr1", headers, "");
+        assert_eq!(stage.exchange(call).status, 200);
+        let seen = gstn.seen().pop().unwrap();
+        assert_eq!(seen.header("content-length"), length, "{method}");
+        assert_eq!(seen.header("transfer-encoding"), None, "{method}");
+    }
+}
+
+#[test]
 fn ret_prd_is_passed_on_as_ret_period_too() {
     let gstn = StandIn::content();
     let stage = stage(gstn.address);
