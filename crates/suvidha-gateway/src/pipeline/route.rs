@@ -78,13 +78,17 @@ fn segments(path: &str) -> Result<Vec<&str>, Error> {
         match code.filter(|hex| !hex.starts_with('+')).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             None => return doubtful("The path has a percent sign that begins no encoded character."),
             Some(b'/' | b'\\' | b'.') => return doubtful("The path has an encoded slash, backslash or dot."),
+            // Decoded twice, or by a careless decoder of UTF-8, these become one of those.
+            Some(b'%' | 0xc0 | 0xc1) => return doubtful("The path is encoded twice, or not in UTF-8."),
             Some(byte) if byte.is_ascii_control() => {
                 return doubtful("The path has an encoded control character.");
             }
             Some(_) => rest = &rest[at + 3..],
         }
     }
-    if path.contains('\\') || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+    // To Java servers, what follows a semicolon is no part of a segment's name.
+    let mut names = path.split('/').map(|segment| segment.split(';').next());
+    if path.contains('\\') || names.any(|name| matches!(name, Some("." | ".."))) {
         return doubtful("The path has a backslash or a dot segment.");
     }
     Ok(path.split('/').filter(|segment| !segment.is_empty()).collect())
@@ -170,6 +174,10 @@ mod tests {
             "/a%",
             "/a%4",
             "/a%zz",
+            "/a/..;/b",
+            "/a/.;x=y/b",
+            "/a/%252e%252e/b",
+            "/a/%c0%ae/b",
             "/a%+1",
         ] {
             assert_eq!(segments(path).unwrap_err().code(), "GSP610", "{path:?}");
