@@ -181,16 +181,25 @@ impl<S: Socket> Wire<S> {
             }
             buf.set_filled(before + passed);
         } else {
+            let goes_on = self.head_has_begun();
             let mut bytes = std::mem::take(&mut self.held);
             bytes.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
             let passed = self.walk(&bytes);
             if matches!(self.at, At::Head) {
                 self.held = bytes.split_off(passed);
+                if passed > 0 || !goes_on {
+                    self.head_begun = self.last_byte;
+                }
             }
             bytes.truncate(passed);
             self.judged.splice(0..0, bytes);
         }
+    }
+
+    /// Whether part of a head is held. Line ends before one are none: some clients send them after a body.
+    fn head_has_begun(&self) -> bool {
+        self.held.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
     /// Goes through `bytes` message by message; says how many of them hyper may read now.
@@ -254,8 +263,8 @@ impl<S: Socket> Wire<S> {
             return Poll::Pending;
         }
         let deadline = match self.line.quiet_since() {
-            Some(since) if self.held.is_empty() => self.last_byte.max(since) + self.rules.keep_alive,
-            Some(_) => self.head_begun + self.rules.request_head,
+            Some(since) if self.head_has_begun() => self.head_begun.max(since) + self.rules.request_head,
+            Some(since) => self.last_byte.max(since) + self.rules.keep_alive,
             // Nobody may ask again when the call ends: look then.
             None => Instant::now() + self.rules.keep_alive,
         };
@@ -264,7 +273,7 @@ impl<S: Socket> Wire<S> {
         }
         while self.patience.as_mut().poll(cx).is_ready() {
             if Instant::now() >= deadline {
-                if !self.held.is_empty() {
+                if self.head_has_begun() {
                     self.refuse(HeadFault::TooSlow);
                 }
                 return Poll::Ready(());
@@ -309,7 +318,7 @@ impl<S: Socket> AsyncRead for Wire<S> {
             }
             match Pin::new(&mut this.socket).poll_read(cx, buf)? {
                 Poll::Ready(()) if buf.filled().len() == before => {
-                    if this.held.is_empty() {
+                    if !this.head_has_begun() {
                         return Poll::Ready(Ok(()));
                     }
                     this.refuse(HeadFault::Malformed("The request ended in the middle of its headers."));
@@ -367,7 +376,7 @@ impl<S: Socket> AsyncWrite for Wire<S> {
             this.write_closed = true;
             this.patience.as_mut().reset(Instant::now() + LINGER);
         }
-        if matches!(this.at, At::Head) && this.held.is_empty() {
+        if matches!(this.at, At::Head) && !this.head_has_begun() {
             return Poll::Ready(Ok(()));
         }
         let mut scratch = [0; 8192];

@@ -114,6 +114,26 @@ fn a_connection_without_calls_is_closed_in_silence() {
 }
 
 #[test]
+fn line_ends_after_a_body_begin_no_request() {
+    let stage = stage::set(StandIn::content().address)
+        .with(|config| (config.timeouts.request_head_ms, config.timeouts.keep_alive_ms) = (50, 500))
+        .start();
+    let call = stage.request("PUT", "/taxpayerapi/v1.0/returns/gstr1", "", "{}");
+    let mut asp = stage.connect();
+    for _ in 0..2 {
+        assert_eq!(asp.send(&call).send("\r\n").read().status, 200);
+    }
+    assert_eq!(asp.try_read(true).unwrap_err(), NoAnswer::Closed, "and not told that its head is slow");
+    let mut asp = stage.connect();
+    assert_eq!(asp.send(&call).read().status, 200);
+    assert_eq!(
+        asp.send("\r\n").finish_sending().try_read(true).unwrap_err(),
+        NoAnswer::Closed,
+        "and not told that its head is cut"
+    );
+}
+
+#[test]
 fn a_body_that_is_too_large_is_refused_at_once_or_when_it_grows() {
     let gstn = StandIn::content();
     let stage = stage::set(gstn.address).with(|config| config.limits.body_bytes = 1000).start();
