@@ -33,6 +33,9 @@ const STREAMS: u32 = 100;
 /// How often an HTTP/2 client with calls under way is asked whether it still lives.
 const PING: Duration = Duration::from_secs(30);
 
+/// How long an HTTP/2 client may take, after its last call, to confirm that the connection ends.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// How far a running data plane is on its way to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -209,7 +212,10 @@ impl Entrance {
             () = quiet(&line, site.timeouts.keep_alive()) => {}
         }
         connection.as_mut().graceful_shutdown();
-        connection.await
+        tokio::select! {
+            served = connection => served,
+            () = quiet(&line, FAREWELL.min(site.timeouts.keep_alive())) => Ok(()),
+        }
     }
 }
 

@@ -192,3 +192,21 @@ fn asps_may_speak_http2() {
         }
     });
 }
+
+#[test]
+fn an_http2_client_that_does_not_see_the_end_coming_is_not_waited_for() {
+    let ca = Ca::new();
+    let stage = over_tls(&ca, |config| config.timeouts.keep_alive_ms = 200);
+    let mut config = ca.trusted();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let session =
+        ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let socket = TcpStream::connect(stage.address(Sandbox)).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let mut stream = rustls::StreamOwned::new(session, socket);
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&settings).unwrap();
+    let end = stream.read_to_end(&mut Vec::new());
+    assert_ne!(end.map_err(|error| error.kind()), Err(std::io::ErrorKind::WouldBlock), "it is still open");
+}
