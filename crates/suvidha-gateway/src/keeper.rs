@@ -33,7 +33,8 @@ pub(crate) fn keep(house: &House, registry: &Registry, stop: &Receiver<()>) {
                     warn!(target: "suvidha::gateway", %error, "a file of the configuration changed and cannot be used; what was last read stays in force");
                 }
             }
-            files = stamps(house);
+            // What changed while they were read is noticed at the next beat.
+            files = now;
         }
     }
     report_uses(&house.plane, registry);
