@@ -16,6 +16,9 @@ use crate::simulator::Simulator;
 pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault> {
     let client_id = simulator.identify_client(call)?;
     let resource = call.resource().ok_or_else(|| no_such_api(call))?;
+    if ![Method::GET, Method::POST, Method::PUT].contains(&call.method) {
+        return Err(not_here(call, &resource, call.query("action")));
+    }
     match (resource.family, resource.path.as_str()) {
         (Family::TaxpayerApi, "authenticate") => auth::answer(simulator, client_id, call),
         (Family::TaxpayerApi, "returns") => returns::common(simulator, client_id, call, &resource),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::http::Request;
-use crate::taxpayer::with_client;
+use crate::taxpayer::{OTP, with_client};
 use crate::world::{CLIENT_ID, CLIENT_SECRET, World};
 
 #[test]
@@ -49,6 +49,21 @@ fn an_api_that_is_not_simulated_yet_says_so_and_never_pretends() {
     for call in calls {
         let answer = world.gstn(&call);
         assert_eq!((answer.status, answer.error_cd().as_str()), (501, "SBX501"));
+    }
+}
+
+#[test]
+fn a_method_that_gstn_has_not_changes_nothing() {
+    let world = World::new();
+    let taxpayer = world.taxpayer(&json!({"state": "29"}));
+    let session = taxpayer.login(&world);
+    let payload = session.gstr1("032025", &["A1"]);
+    for method in ["DELETE", "PATCH"] {
+        let save = session.write(method, "returns/gstr1", "RETSAVE", &payload);
+        assert_eq!(world.gstn(&save).error_cd(), "RET11403", "{method}");
+        let login = taxpayer.auth_token_body(&world, OTP);
+        let login = with_client(Request::new(method, "/taxpayerapi/v1.0/authenticate")).json(&login);
+        assert_eq!(world.gstn(&login).error_cd(), "RET11403", "{method}");
     }
 }
 
