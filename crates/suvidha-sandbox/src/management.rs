@@ -199,6 +199,7 @@ fn wipe(tx: &Transaction<'_>, gstin: Option<&Gstin>, taxpayers_too: bool) -> rus
         )?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    forget_login_otps(tx, gstin)?;
     let stays = |table: &str| matches!(table, "taxpayers" | "cash_balances" | "credit_balances");
     for table in tables.iter().filter(|table| taxpayers_too || !stays(table)) {
         match gstin {
@@ -208,6 +209,18 @@ fn wipe(tx: &Transaction<'_>, gstin: Option<&Gstin>, taxpayers_too: bool) -> rus
             None => tx.execute(&format!("DELETE FROM \"{table}\""), [])?,
         };
     }
+    Ok(())
+}
+
+/// These are kept by user name, which only the taxpayers' table can translate.
+fn forget_login_otps(tx: &Transaction<'_>, gstin: Option<&Gstin>) -> rusqlite::Result<()> {
+    match gstin {
+        Some(gstin) => tx.execute(
+            "DELETE FROM login_otps WHERE username IN (SELECT username FROM taxpayers WHERE gstin = ?1)",
+            [gstin.as_str()],
+        )?,
+        None => tx.execute("DELETE FROM login_otps", [])?,
+    };
     Ok(())
 }
 

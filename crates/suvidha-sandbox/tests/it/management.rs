@@ -7,6 +7,7 @@ use suvidha_sandbox::{Config, Sandbox, SandboxError};
 use suvidha_seam::Seam;
 
 use crate::http::Request;
+use crate::taxpayer::OTP;
 use crate::world::{CLIENT_SECRET, World};
 
 fn get(world: &World, path: &str) -> Value {
@@ -96,14 +97,17 @@ fn received_calls_are_listed_without_their_secrets() {
 #[test]
 fn a_reset_of_one_taxpayer_leaves_the_others_alone() {
     let world = World::new();
-    let one = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let taxpayer = world.taxpayer(&json!({"state": "29"}));
+    let one = taxpayer.login(&world);
     let two = world.taxpayer(&json!({"state": "29"})).login(&world);
     for session in [&one, &two] {
         let saved = session.saved(&world, "032025", &["A1"]);
         assert_eq!(session.finished(&world, "032025", &saved), "P");
     }
     let reset = |what: Value| world.manage(&Request::new("POST", "/reset").json(&what));
+    world.gstn(&taxpayer.otp_request(&world));
     assert_eq!(reset(json!({"gstin": one.gstin})).status, 200);
+    assert_eq!(world.gstn(&taxpayer.auth_token(&world, OTP)).error_cd(), "AUTH4034", "no OTP was asked for");
     assert_eq!(world.gstn(&one.get("returns/gstr1", "B2B", "032025")).error_cd(), "RT-R1R3BAV-1007");
     assert_eq!(world.gstn(&two.get("returns/gstr1", "B2B", "032025")).error_cd(), "");
     let again = get(&world, &format!("/taxpayers/{}", one.gstin));
