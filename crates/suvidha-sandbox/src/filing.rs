@@ -52,6 +52,7 @@ pub(crate) fn file_gstr1(
     request: &Request,
     opened: &Opened,
 ) -> Result<Value, Fault> {
+    gstr1::precheck_file(tx, subject)?;
     check_evc(tx, simulator, taxpayer, request, opened)?;
     let arn = arn::next(tx, taxpayer.state, subject.period)?;
     gstr1::file(tx, subject, &opened.json, &arn)?;

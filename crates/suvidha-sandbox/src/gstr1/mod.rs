@@ -41,7 +41,8 @@ pub use rules::Rules;
 pub use save::{precheck_save, save};
 pub use sections::{SectionQuery, section};
 pub use status::{
-    FiledReturn, ReturnState, file, filed_returns, precheck_proceed_to_file, proceed_to_file, reset, status,
+    FiledReturn, ReturnState, file, filed_returns, precheck_file, precheck_proceed_to_file, proceed_to_file,
+    reset, status,
 };
 pub use store::create_tables;
 pub use summary::summary;

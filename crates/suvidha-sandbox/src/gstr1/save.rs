@@ -29,8 +29,8 @@ pub fn precheck_save(connection: &Connection, subject: &Subject, _payload: &Valu
     Ok(())
 }
 
-/// Saves a payload, the decrypted JSON of RETSAVE. Any row taken sends a return that was ready to file back to
-/// "not filed".
+/// Saves a payload, the decrypted JSON of RETSAVE. Unless all of it is refused, a return that was ready to file goes
+/// back to "not filed", even if nothing but the turnover was sent.
 ///
 /// # Errors
 /// Only those of the database; what is wrong with the payload is in the outcome.
@@ -50,10 +50,11 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
     for statement in statements(payload) {
         take_statement(tx, subject, &statement, &mut tally)?;
     }
-    if tally.taken > 0 {
+    let outcome = tally.outcome();
+    if outcome.status != JobStatus::Error {
         store::put_standing(tx, subject, &Standing::default())?;
     }
-    Ok(tally.outcome())
+    Ok(outcome)
 }
 
 /// What was taken, and a report on the rest.

@@ -115,6 +115,18 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
     Ok(JobOutcome::processed())
 }
 
+/// The fault of RETFILE that comes before all others: RT_FIL_02, filed already. A client that missed the answer
+/// files again with an OTP that is used up, and must learn that the first filing went through.
+///
+/// # Errors
+/// GSTN's refusal, or the database's.
+pub fn precheck_file(connection: &Connection, subject: &Subject) -> Result<(), Fault> {
+    if store::standing(connection, subject.gstin, subject.period)?.arn.is_some() {
+        return Err(GstnError::new("RT_FIL_02", "GSTR1 is already filed").into());
+    }
+    Ok(())
+}
+
 /// Files the return. `summary` is the JSON that was signed, the short RETSUM: its checksum is compared if it
 /// has one, its text never, because clients reorder and drop keys (gstn.md section 10).
 ///
@@ -122,10 +134,8 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
 /// RT_FIL_02 filed already; RET09001 not proceeded to file, or rows changed since; RT_FIL_09 another checksum;
 /// RTN_FIL_30 the summary of another return; or the database's.
 pub fn file(tx: &Transaction, subject: &Subject, summary: &Value, arn: &str) -> Result<(), Fault> {
+    precheck_file(tx, subject)?;
     let standing = store::standing(tx, subject.gstin, subject.period)?;
-    if standing.arn.is_some() {
-        return Err(GstnError::new("RT_FIL_02", "GSTR1 is already filed").into());
-    }
     let current = current_checksum(tx, subject)?;
     if standing.summary_chksum.as_ref() != Some(&current) {
         return Err(
@@ -247,6 +257,9 @@ mod tests {
         assert_eq!(books.try_file("072025", &old), Err("RET09001"));
         books.proceed("072025", false);
         assert_eq!(books.try_file("072025", &old), Err("RT_FIL_09"));
+        assert_eq!(books.save_july(&json!({"gt": 1})), processed());
+        assert_eq!(books.status("072025"), ReturnState::NotFiled, "a turnover alone is a save as well");
+        books.proceed("072025", false);
         assert_eq!(books.reset("072025"), processed());
         assert_eq!((books.status("072025"), books.summary("072025", false)), (ReturnState::NotFiled, None));
     }

@@ -57,7 +57,19 @@ fn a_return_is_filed_with_an_evc_and_can_be_tracked() {
     let code = |request: Request| world.gstn(&request).error_cd();
     assert_eq!(code(session.save(PERIOD, &["A2"])), "AUTH117", "what is filed is closed");
     assert_eq!(code(proceed(&session)), "RET00009");
-    assert_eq!(code(session.file(&summary, session.pan(), OTP)), "RET13509", "an OTP signs once");
+    let again = session.file(&summary, session.pan(), OTP);
+    assert_eq!(code(again), "RT_FIL_02", "a client that missed the answer learns that it has filed");
+}
+
+#[test]
+fn an_evc_otp_signs_once() {
+    let world = World::new();
+    let session = newcomer(&world);
+    let summary = ready(&world, &session);
+    world.gstn(&session.evc_otp(session.pan()));
+    assert_eq!(world.gstn(&session.file(&summary, session.pan(), OTP)).error_cd(), "");
+    let of_next_month = json!({"gstin": session.gstin, "ret_period": "042025"}).to_string();
+    assert_eq!(world.gstn(&session.file(&of_next_month, session.pan(), OTP)).error_cd(), "RET13509");
 }
 
 #[test]
