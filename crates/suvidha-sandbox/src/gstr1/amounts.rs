@@ -38,6 +38,12 @@ impl Amount {
         value.as_number().map_or(Self::ZERO, |number| Self::parse(&decimal_text(number)))
     }
 
+    /// Whether a number has no decimals after the second, so that reading it rounds nothing.
+    pub(super) fn is_exact(value: &Value) -> bool {
+        let text = value.as_number().map(decimal_text).unwrap_or_default();
+        text.split_once('.').is_none_or(|(_, decimals)| decimals.len() <= 2)
+    }
+
     pub(super) fn is_zero(self) -> bool {
         self.0 == 0
     }

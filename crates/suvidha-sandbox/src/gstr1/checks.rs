@@ -170,6 +170,7 @@ mod tests {
             (two(one(1, 18.0, 18.0), one(2, 18.0, 18.0)), "RET191117"),
             (b2b(&json!({"itms": item(13.0, 100.0, &json!({"iamt": 13}))})), "RET191175"),
             (b2b(&json!({"itms": item(0.25, 1000.0, &json!({"iamt": 2.5}))})), ""),
+            (b2b(&json!({"itms": item(18.004, 1000.0, &json!({"iamt": 180}))})), "RET191175"),
             (b2b(&json!({"itms": item(40.0, 100.0, &json!({"iamt": 40}))})), "RET191175"),
             (b2b(&json!({"diff_percent": 0.5})), "RET191175"),
         ]);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::amounts::Amount;
 use super::rows::{Row, SentRow, rows_of};
 use super::tables::Table;
-use super::{GstnError, Subject};
+use super::{GstnError, Subject, taxes};
 
 /// Unit quantity codes (gstn.md section 5, C). `NA` is for services alone.
 const UNITS: [&str; 46] = [
@@ -104,11 +104,7 @@ fn check_hsn(subject: &Subject, row: &Row) -> Result<(), GstnError> {
     if !UNITS.contains(&unit.as_str()) || (goods && unit == "NA") {
         return Err(GstnError::new("RET191195", format!("UQC {unit} is invalid")));
     }
-    let rate = row.amount("rt");
-    if !subject.rules.knows_rate(rate.hundredths(), subject.period, None) {
-        return Err(GstnError::new("RET191175", format!("Rate {} is not in the rate list", rate.to_json())));
-    }
-    Ok(())
+    taxes::check_rate(subject, &row.body, None)
 }
 
 /// `net_issue` = `totnum` − `cancel`. C rule, I code

@@ -1,5 +1,8 @@
 //! Rates and tax of a row: which tax may be charged at all, and whether it is the right amount.
 
+use jiff::civil::Date;
+use serde_json::{Map, Value};
+
 use super::amounts::Amount;
 use super::documents;
 use super::rows::{Item, Row};
@@ -53,18 +56,27 @@ fn check_numbering(row: &Row) -> Result<(), GstnError> {
 /// C RET191175, RET191117
 fn check_rates(subject: &Subject, row: &Row) -> Result<(), GstnError> {
     let day = row.table.numbering().and_then(|numbering| row.date(numbering));
-    let rates: Vec<Amount> = row.items().iter().map(|item| item.rate).collect();
-    let known = |rate: Amount| subject.rules.knows_rate(rate.hundredths(), subject.period, day);
-    if let Some(rate) = rates.iter().find(|rate| !known(**rate)) {
-        let message = format!("Rate {} is not in the rate list", rate.to_json());
-        return Err(GstnError::new("RET191175", message));
-    }
-    match repeated(rates.into_iter()) {
+    row.item_values().into_iter().try_for_each(|item| check_rate(subject, item, day))?;
+    match repeated(row.items().into_iter().map(|item| item.rate)) {
         Some(rate) => {
             Err(GstnError::new("RET191117", format!("Same rate {} is repeated in the items", rate.to_json())))
         }
         None => Ok(()),
     }
+}
+
+/// The rate of one item against the rate list, to the last decimal: 18.004 is not 18. C RET191175
+pub(super) fn check_rate(
+    subject: &Subject,
+    item: &Map<String, Value>,
+    day: Option<Date>,
+) -> Result<(), GstnError> {
+    let Some(rate) = item.get("rt") else { return Ok(()) };
+    let hundredths = Amount::read(rate).hundredths();
+    if Amount::is_exact(rate) && subject.rules.knows_rate(hundredths, subject.period, day) {
+        return Ok(());
+    }
+    Err(GstnError::new("RET191175", format!("Rate {rate} is not in the rate list")))
 }
 
 fn repeated(values: impl Iterator<Item = Amount>) -> Option<Amount> {
