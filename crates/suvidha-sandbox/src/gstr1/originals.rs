@@ -253,6 +253,7 @@ mod tests {
             (b2ba(json!({"ctin": NEIGHBOUR})), "RET191119"),
             (b2ba(json!({"inv_typ": "DE"})), "RET191181"),
             (b2ba(json!({"pos": "27", "itms": halves})), "RET191154"),
+            (b2ba(json!({"ctin": NEIGHBOUR, "oinum": "J/002", "oidt": "11-06-2025"})), "RET191153"),
             (amended("cdnra", "nt", &json!({"ntty": "D"})), "RET191199"),
             (amended("cdnra", "nt", &json!({"ont_num": "JC/9"})), "RET191159"),
             (amended("cdnra", "nt", &json!({"ctin": NEIGHBOUR})), "RET191125"),
