@@ -21,6 +21,8 @@ use crate::taxpayers;
 const FORM: &str = "R1";
 /// A clock that is moved by hand is looked at this often while a job waits for it.
 const LONGEST_NAP_MS: i64 = 20;
+/// A job that is done is forgotten after 90 days: error reports are as large as what was refused.
+const REMEMBERED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How long the worker rests when the database fails it.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -88,6 +90,8 @@ pub(crate) fn accept(
 ) -> rusqlite::Result<String> {
     let reference_id = simulator.seam.uuid().to_string();
     let now = simulator.seam.now().as_millisecond();
+    tx.prepare_cached("DELETE FROM jobs WHERE received_at < ?1 AND status IS NOT NULL")?
+        .execute([now - REMEMBERED_MS])?;
     let starts_at = now.max(end_of_queue(tx, job.subject)?.unwrap_or(now)) + job.duration_ms / 5;
     let due_at = starts_at + job.duration_ms - job.duration_ms / 5;
     tx.prepare_cached(

@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS evc_otps (
   PRIMARY KEY (gstin, form_type)
 ) STRICT;
 
--- Sessions of taxpayers, and of public users (those have no gstin). Ended ones are kept for a while, because
--- an expired token is answered differently from an unknown one.
+-- Sessions of taxpayers, and of public users (those have no gstin). One that is ended leaves with its key; one that
+-- expired is kept for a while, because an expired token is answered differently from an unknown one.
 CREATE TABLE IF NOT EXISTS sessions (
   auth_token    TEXT PRIMARY KEY,
   client_id     TEXT NOT NULL,
@@ -39,12 +39,13 @@ CREATE TABLE IF NOT EXISTS sessions (
   sek           BLOB NOT NULL,
   created_at    INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL,
-  consent_until INTEGER NOT NULL,
-  ended         INTEGER NOT NULL DEFAULT 0
+  consent_until INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (client_id, username, gstin) WHERE ended = 0;
+CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (client_id, username, gstin);
+CREATE INDEX IF NOT EXISTS sessions_by_age ON sessions (expires_at);
 
 -- Asynchronous work. A reference id is given out only once its row is here; `status` is null until it is done.
+-- Jobs done are forgotten after 90 days.
 CREATE TABLE IF NOT EXISTS jobs (
   arrival      INTEGER PRIMARY KEY AUTOINCREMENT,
   reference_id TEXT NOT NULL UNIQUE,
@@ -60,6 +61,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   error_report TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS jobs_open ON jobs (due_at, arrival) WHERE status IS NULL;
+CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (received_at);
 
 -- The running number inside an ARN.
 CREATE TABLE IF NOT EXISTS arn_serials (

@@ -13,7 +13,7 @@ use crate::simulator::Simulator;
 use crate::taxpayers::{self, Taxpayer};
 
 const MILLIS_PER_MINUTE: i64 = 60_000;
-/// Ended sessions are told apart from unknown ones for as long as the longest consent.
+/// Expired sessions are told apart from unknown ones for as long as the longest consent.
 const REMEMBERED_MINUTES: i64 = 31 * 24 * 60;
 
 /// A session that was opened some time ago.
@@ -26,7 +26,6 @@ pub(crate) struct Session {
     pub(crate) sek: Sek,
     pub(crate) expires_at: Timestamp,
     pub(crate) consent_until: Timestamp,
-    ended: bool,
 }
 
 /// A session that a call has proved itself with, and whose taxpayer allows it.
@@ -69,15 +68,14 @@ pub(crate) fn open(tx: &Transaction<'_>, simulator: &Simulator, login: &Login<'_
         sek: Sek::from_bytes(simulator.seam.random()),
         expires_at: minutes_after(now, simulator.config.token_minutes).min(login.consent_until),
         consent_until: login.consent_until,
-        ended: false,
     };
     insert(tx, &session, now)?;
     Ok(session)
 }
 
-/// Ends a session; its token is unknown from then on.
+/// Ends a session; its token is unknown from then on, and its key is gone.
 pub(crate) fn end(tx: &Transaction<'_>, auth_token: &str) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE sessions SET ended = 1 WHERE auth_token = ?1")?.execute([auth_token])?;
+    tx.prepare_cached("DELETE FROM sessions WHERE auth_token = ?1")?.execute([auth_token])?;
     Ok(())
 }
 
@@ -95,7 +93,7 @@ pub(crate) fn find(
         .prepare_cached("SELECT * FROM sessions WHERE auth_token = ?1")?
         .query_row([auth_token], read)
         .optional()?
-        .filter(|session| !session.ended && session.client_id == client_id)
+        .filter(|session| session.client_id == client_id)
         .filter(|session| username.is_none_or(|username| session.username == username))
         .ok_or_else(unknown)?;
     if session.expires_at <= now {
@@ -145,7 +143,7 @@ fn make_room(tx: &Transaction<'_>, config: &Config, login: &Login<'_>, now: Time
     let live: Vec<String> = tx
         .prepare_cached(
             "SELECT auth_token FROM sessions WHERE client_id = ?1 AND username = ?2 AND gstin IS ?3
-             AND ended = 0 AND expires_at > ?4 ORDER BY created_at, rowid",
+             AND expires_at > ?4 ORDER BY created_at, rowid",
         )?
         .query_map(
             params![login.client_id, login.username, login.gstin.map(Gstin::as_str), now.as_millisecond()],
@@ -170,18 +168,21 @@ fn forget_old(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
 }
 
 fn insert(tx: &Transaction<'_>, session: &Session, now: Timestamp) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)")?.execute(
-        params![
-            session.auth_token,
-            session.client_id,
-            session.username,
-            session.gstin.as_ref().map(Gstin::as_str),
-            session.sek.as_bytes(),
-            now.as_millisecond(),
-            session.expires_at.as_millisecond(),
-            session.consent_until.as_millisecond(),
-        ],
-    )?;
+    tx.prepare_cached(
+        "INSERT INTO sessions
+             (auth_token, client_id, username, gstin, sek, created_at, expires_at, consent_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        session.auth_token,
+        session.client_id,
+        session.username,
+        session.gstin.as_ref().map(Gstin::as_str),
+        session.sek.as_bytes(),
+        now.as_millisecond(),
+        session.expires_at.as_millisecond(),
+        session.consent_until.as_millisecond(),
+    ])?;
     Ok(())
 }
 
@@ -198,7 +199,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         sek: Sek::from_bytes(row.get("sek")?),
         expires_at: from_millis(row.get("expires_at")?),
         consent_until: from_millis(row.get("consent_until")?),
-        ended: row.get("ended")?,
     })
 }
 

@@ -73,6 +73,8 @@ fn a_refresh_gives_another_token_and_ends_the_old_one() {
     assert_eq!(new.open(&balance(&new))["gstin"], json!(taxpayer.gstin));
     assert_eq!(balance(&old).error_cd(), "AUTH4033");
     assert_eq!(world.gstn(&old.refresh(&taxpayer.app_key)).error_cd(), "AUTH4033");
+    let kept = world.database().query_row("SELECT count(*) FROM sessions", [], |row| row.get::<_, i64>(0));
+    assert_eq!(kept, Ok(1), "and the old key is not kept");
 }
 
 #[test]

@@ -71,6 +71,24 @@ fn a_return_has_one_job_at_a_time() {
 }
 
 #[test]
+fn a_job_is_forgotten_after_ninety_days_and_its_payload_at_once() {
+    let world = World::new();
+    let taxpayer = world.taxpayer(&json!({"state": "29"}));
+    let session = taxpayer.login(&world);
+    let first = session.saved(&world, PERIOD, &["A1"]);
+    assert_eq!(session.finished(&world, PERIOD, &first), "P");
+    let payloads = "SELECT count(*) FROM jobs WHERE payload IS NOT NULL";
+    assert_eq!(world.database().query_row(payloads, [], |row| row.get::<_, i64>(0)), Ok(0));
+    for (days, code) in [(89, ""), (2, "RET13508")] {
+        world.pass_minutes(days * 24 * 60);
+        let session = taxpayer.login(&world);
+        let another = session.saved(&world, PERIOD, &["A2"]);
+        assert_eq!(session.finished(&world, PERIOD, &another), "P");
+        assert_eq!(world.gstn(&session.ask_status(PERIOD, &first)).error_cd(), code);
+    }
+}
+
+#[test]
 fn jobs_of_a_return_can_queue_instead_and_run_in_order() {
     let world = World::with(|config| config.while_processing = WhileProcessing::Queue);
     let session = world.taxpayer(&json!({"state": "29"})).login(&world);
