@@ -50,6 +50,25 @@ pub(crate) struct Received {
     pub(crate) error_cd: Option<String>,
 }
 
+/// Texts of a caller's own making are cut to this many characters, so that the log is bounded in bytes too.
+const LONGEST_TEXT: usize = 256;
+
+impl Received {
+    fn is_of(&self, gstin: &str) -> bool {
+        self.gstin.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(gstin))
+    }
+
+    fn shorten(&mut self) {
+        let own = [Some(&mut self.path), self.action.as_mut(), self.gstin.as_mut()];
+        for text in own.into_iter().flatten().chain(self.headers.values_mut()) {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+                text.truncate(end);
+                text.shrink_to_fit();
+            }
+        }
+    }
+}
+
 /// The last calls received.
 #[derive(Debug)]
 pub(crate) struct CallLog {
@@ -63,7 +82,8 @@ impl CallLog {
     }
 
     /// Adds a call under the next id; the oldest one falls out when the log is full.
-    pub(crate) fn add(&self, received: Received) {
+    pub(crate) fn add(&self, mut received: Received) {
+        received.shorten();
         let mut guard = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (last_id, entries) = &mut *guard;
         *last_id += 1;
@@ -76,18 +96,14 @@ impl CallLog {
     /// Up to `limit` calls after `after`, oldest first, of one GSTIN or of all.
     pub(crate) fn page(&self, gstin: Option<&str>, after: u64, limit: usize) -> Vec<Received> {
         let guard = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = |entry: &&Received| {
-            let of_gstin =
-                |gstin: &str| entry.gstin.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(gstin));
-            entry.id > after && gstin.is_none_or(of_gstin)
-        };
+        let wanted = |entry: &&Received| entry.id > after && gstin.is_none_or(|gstin| entry.is_of(gstin));
         guard.1.iter().filter(wanted).take(limit).cloned().collect()
     }
 
     /// Forgets the calls of one GSTIN, or all; ids run on.
     pub(crate) fn forget(&self, gstin: Option<&str>) {
         let mut guard = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.1.retain(|entry| gstin.is_some_and(|gstin| entry.gstin.as_deref() != Some(gstin)));
+        guard.1.retain(|entry| gstin.is_some_and(|gstin| !entry.is_of(gstin)));
     }
 }
 
@@ -130,10 +146,21 @@ mod tests {
         assert_eq!(ids(None, 0, 10), [2, 3, 4]);
         assert_eq!(ids(None, 2, 1), [3]);
         assert_eq!(ids(Some("b"), 0, 10), [2, 4]);
-        log.forget(Some("B"));
+        log.forget(Some("b"));
         assert_eq!(ids(None, 0, 10), [3]);
         log.add(received("C"));
         assert_eq!(ids(None, 3, 10), [5]);
+    }
+
+    #[test]
+    fn a_callers_own_texts_are_cut() {
+        let log = CallLog::new(1);
+        let long = "आ".repeat(100_000);
+        let headers = BTreeMap::from([("txn".to_owned(), long.clone())]);
+        log.add(Received { action: Some(long), headers, ..received("A") });
+        let kept = &log.page(None, 0, 1)[0];
+        assert_eq!(kept.action.as_deref().map(|text| text.chars().count()), Some(LONGEST_TEXT));
+        assert_eq!(kept.headers["txn"].chars().count(), LONGEST_TEXT);
     }
 
     #[test]
