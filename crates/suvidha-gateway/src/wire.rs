@@ -182,9 +182,16 @@ impl<S: Socket> Wire<S> {
             buf.set_filled(before + passed);
         } else {
             let goes_on = self.head_has_begun();
+            let fresh = &buf.filled()[before..];
             let mut bytes = std::mem::take(&mut self.held);
-            bytes.extend_from_slice(&buf.filled()[before..]);
+            bytes.extend_from_slice(fresh);
+            let decides_nothing = goes_on && !fresh.contains(&b'\n') && bytes.len() <= self.rules.head_bytes;
             buf.set_filled(before);
+            if decides_nothing {
+                // Read from its start with every byte, a head that trickles in would cost its length squared.
+                self.held = bytes;
+                return;
+            }
             let passed = self.walk(&bytes);
             if matches!(self.at, At::Head) {
                 self.held = bytes.split_off(passed);
@@ -372,7 +379,8 @@ impl<S: Socket> AsyncWrite for Wire<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.write_closed {
-            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+            let closed = Pin::new(&mut this.socket).poll_shutdown(cx);
+            ready!(this.poll_stall(cx, closed))?;
             this.write_closed = true;
             this.patience.as_mut().reset(Instant::now() + LINGER);
         }
