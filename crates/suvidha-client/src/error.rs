@@ -194,6 +194,9 @@ impl Error {
             Self::Unavailable { may_have_arrived: true, .. } => {
                 Some("The call may have arrived. Look at the return's state before repeating a change.")
             }
+            Self::Untrusted { .. } => {
+                Some("Nothing was sent. Trust the gateway's own CA if it has one; else check the address.")
+            }
             Self::Protocol { .. } => {
                 Some("Check that the address is that of a GSP; report the request id to its operator.")
             }

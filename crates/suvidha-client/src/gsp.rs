@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::answer::{Stage, check, protocol};
 use crate::base_url::BaseUrl;
-use crate::error::Error;
+use crate::error::{Error, Origin, Refusal};
 use crate::login::Taxpayer;
 use crate::secret::SecretString;
 use crate::tls;
@@ -138,6 +138,22 @@ impl GspBuilder {
     }
 }
 
+/// A path that is not there is no fault of the caller, who did not choose it.
+fn without_certificate(error: Error) -> Error {
+    match error {
+        Error::Refused(refusal) if refusal.http_status == 404 => Error::Refused(Box::new(Refusal {
+            origin: Origin::Gsp,
+            remedy: Some(
+                "Check that the address is that of the right environment. If it is, the gateway's operator must \
+                 configure GSTN's certificate for it."
+                    .to_owned(),
+            ),
+            ..*refusal
+        })),
+        other => other,
+    }
+}
+
 fn token_header(token: &SecretString) -> Result<HeaderValue, Error> {
     let text = token.expose();
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -200,12 +216,13 @@ impl Gsp {
     /// Where the prefix is one of the API alone (`/gsp/api`), the certificate lies at the root.
     async fn fetch_certificate(&self) -> Result<PublicKey, Error> {
         let prefix = self.0.transport.base().prefix();
-        match self.certificate_at(format!("{prefix}{CERTIFICATE_PATH}")).await {
+        let outcome = match self.certificate_at(format!("{prefix}{CERTIFICATE_PATH}")).await {
             Err(Error::Refused(_) | Error::Protocol { .. }) if !prefix.is_empty() => {
                 self.certificate_at(CERTIFICATE_PATH.to_owned()).await
             }
             outcome => outcome,
-        }
+        };
+        outcome.map_err(without_certificate)
     }
 
     async fn certificate_at(&self, target: String) -> Result<PublicKey, Error> {

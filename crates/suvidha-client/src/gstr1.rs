@@ -74,22 +74,23 @@ impl Gstr1<'_> {
     /// What would come back from GSTN as RET191136 after a while is said at once.
     fn check_payload(&self, json: &[u8]) -> Result<(), Error> {
         #[derive(serde::Deserialize)]
+        #[serde(expecting = "an object with gstin and fp")]
         struct Head {
-            gstin: String,
-            fp: String,
+            gstin: Value,
+            fp: Value,
         }
         let head: Head = serde_json::from_slice(json)
             .map_err(|error| Error::Invalid(format!("the payload is not a GSTR-1 in JSON: {error}")))?;
-        let other = |key: &str, found: &str, wanted: &str| {
-            Err(Error::Invalid(format!(
-                "the payload's {key} is {found:?}, but the session and period say {wanted}"
-            )))
-        };
-        if !head.gstin.eq_ignore_ascii_case(self.session.gstin().as_str()) {
-            return other("gstin", &head.gstin, self.session.gstin().as_str());
+        let (gstin, period) = (self.session.gstin().as_str(), self.period.to_string());
+        if !head.gstin.as_str().is_some_and(|found| found.eq_ignore_ascii_case(gstin)) {
+            let found = shown(&head.gstin);
+            let what = format!("the payload's gstin is {found}, but the taxpayer logged in is {gstin:?}");
+            return Err(Error::Invalid(what));
         }
-        if head.fp != self.period.to_string() {
-            return other("fp", &head.fp, &self.period.to_string());
+        if head.fp != period.as_str() {
+            let found = shown(&head.fp);
+            let what = format!("the payload's fp is {found}, but the period asked for is {period:?}");
+            return Err(Error::Invalid(what));
         }
         Ok(())
     }
@@ -208,4 +209,12 @@ fn text_of(reply: &[u8], key: &str) -> Result<String, Error> {
         .and_then(Value::as_str)
         .map(str::to_owned)
         .ok_or_else(|| Error::Protocol { what: format!("GSTN's answer has no {key}"), request_id: None })
+}
+/// A value in its place in a message: a text in quotes, a number without.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value.to_string(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustls::{CertificateError, InvalidMessage};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -146,8 +147,11 @@ impl Transport {
     async fn connect(&self) -> Result<Sender, Error> {
         match timeout(self.limits.connect, self.open()).await {
             Ok(Ok(sender)) => Ok(sender),
-            Ok(Err(error)) if is_about_the_certificate(&error) => {
-                Err(Error::Untrusted { what: format!("{} is not trusted: {error}", self.base) })
+            Ok(Err(error)) if is_about_the_certificate(&error) => Err(Error::Untrusted {
+                what: format!("{} is not trusted: {}", self.base, why_untrusted(&error)),
+            }),
+            Ok(Err(error)) if is_no_tls(&error) => {
+                Err(self.unavailable(false, format_args!("does not answer in TLS; perhaps it wants http://")))
             }
             Ok(Err(error)) => Err(self.unavailable(false, format_args!("cannot be reached: {error}"))),
             Err(_) => {
@@ -189,6 +193,10 @@ impl Transport {
     }
 
     fn no_answer(&self, error: &hyper::Error) -> Error {
+        if error.is_parse() && !self.base.is_https() {
+            return self
+                .unavailable(true, format_args!("does not answer in HTTP; perhaps it wants https://"));
+        }
         self.unavailable(true, format_args!("gave no answer: {error}"))
     }
 
@@ -197,10 +205,34 @@ impl Transport {
     }
 }
 
-/// rustls reports a bad certificate inside an I/O error.
+/// rustls reports its faults inside an I/O error.
+fn tls_fault(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 fn is_about_the_certificate(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+    matches!(tls_fault(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// A server without TLS answers the handshake with what is no TLS record.
+fn is_no_tls(error: &io::Error) -> bool {
+    matches!(tls_fault(error), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+}
+
+fn why_untrusted(error: &io::Error) -> String {
+    use CertificateError as E;
+    let Some(rustls::Error::InvalidCertificate(fault)) = tls_fault(error) else { return error.to_string() };
+    match fault {
+        E::UnknownIssuer | E::BadSignature => {
+            "its certificate is not signed by a CA that is trusted here".to_owned()
+        }
+        E::NotValidForName | E::NotValidForNameContext { .. } => {
+            "its certificate is made out to another name".to_owned()
+        }
+        E::Expired | E::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+        E::NotValidYet | E::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
+        other => format!("its certificate: {other}"),
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

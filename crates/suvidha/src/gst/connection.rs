@@ -20,7 +20,7 @@ const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug, Args)]
 pub(crate) struct GatewayOptions {
     /// Address of the gateway, e.g. `https://gsp.example.in`
-    #[arg(long, value_name = "URL", env = "SUVIDHA_GATEWAY")]
+    #[arg(long, value_name = "URL", env = "SUVIDHA_GATEWAY", hide_env_values = true)]
     gateway: Option<String>,
     /// File that holds the ASP's token
     #[arg(long, value_name = "FILE")]
@@ -41,7 +41,13 @@ pub(crate) struct GatewayOptions {
     #[arg(long, conflicts_with = "ready_file")]
     demo: bool,
     /// The data directory of `suvidha up`, for --demo
-    #[arg(long, value_name = "DIR", default_value = "suvidha-data", env = "SUVIDHA_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "suvidha-data",
+        env = "SUVIDHA_DATA",
+        hide_env_values = true
+    )]
     data: PathBuf,
 }
 
@@ -102,7 +108,7 @@ impl GatewayOptions {
 
     /// Whether the options alone say where to go.
     pub(crate) fn name_a_gateway(&self) -> bool {
-        let named = self.gateway.is_some() && (self.token.is_some() || self.token_file.is_some());
+        let named = self.gateway().is_some() && (self.token().is_some() || self.token_file.is_some());
         named || self.ready_file.is_some() || self.demo
     }
 
@@ -112,25 +118,34 @@ impl GatewayOptions {
             Some(ready) => (ready.environments.sandbox.clone(), SecretString::from(ready.asp.token.as_str())),
             None => self.named()?,
         };
-        let ca_pem = self.ca.as_deref().map(read_text).transpose()?;
+        let ca_pem = self.ca.as_deref().map(read_certificates).transpose()?;
         let gsp = gsp(&gateway, &token, ca_pem.as_deref(), &self.ip_usr, seam)?;
         Ok(Connection { gsp, gateway, token, ca_pem, ip_usr: self.ip_usr.clone() })
     }
 
     fn named(&self) -> Result<(String, SecretString), Failure> {
-        let gateway = self.gateway.clone().ok_or_else(|| {
+        let gateway = self.gateway().cloned().ok_or_else(|| {
             Failure::new(Exit::Usage, "there is no gateway")
                 .remedy("Name it with --gateway or SUVIDHA_GATEWAY, or use --demo with `suvidha up`.")
         })?;
         let token = match &self.token_file {
             Some(path) => Some(SecretString::from(read_text(path)?.trim())),
-            None => self.token.clone(),
+            None => self.token().cloned(),
         };
         let token = token.ok_or_else(|| {
             Failure::new(Exit::Usage, "there is no ASP token")
                 .remedy("Give it in SUVIDHA_TOKEN or with --token-file.")
         })?;
         Ok((gateway, token))
+    }
+
+    /// An empty variable of the environment is as good as none.
+    fn gateway(&self) -> Option<&String> {
+        self.gateway.as_ref().filter(|gateway| !gateway.is_empty())
+    }
+
+    fn token(&self) -> Option<&SecretString> {
+        self.token.as_ref().filter(|token| !token.expose().is_empty())
     }
 }
 
@@ -249,6 +264,15 @@ fn default_path(state_home: Option<std::ffi::OsString>, home: Option<std::ffi::O
     let state =
         state.or_else(|| Some(PathBuf::from(home.filter(|home| !home.is_empty())?).join(".local/state")))?;
     Some(state.join("suvidha/session.json"))
+}
+
+fn read_certificates(path: &Path) -> Result<String, Failure> {
+    let text = read_text(path)?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        let what = format_args!("{} holds no certificate in PEM", path.display());
+        return Err(Failure::new(Exit::Data, what));
+    }
+    Ok(text)
 }
 
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {

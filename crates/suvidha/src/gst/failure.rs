@@ -22,6 +22,10 @@ impl From<Error> for Failure {
         let failure = Failure::new(exit(&error), message).details(details);
         match &error {
             Error::OtpRequired(_) => failure.remedy("Log in again: `suvidha gst login`."),
+            Error::Untrusted { .. } => failure.remedy(
+                "Nothing was sent. If the gateway has a CA of its own, name that CA's file with --ca (`suvidha gst \
+                 login` keeps it for the other commands); else check the address.",
+            ),
             _ => match error.remedy() {
                 Some(remedy) => failure.remedy(remedy),
                 None => failure,
