@@ -1,16 +1,16 @@
 //! `suvidha gst file`: proceed to file, summary, OTP of the signatory, filing.
 
 use clap::Args;
-use gstn::Pan;
+use gstn::{Pan, catalogue};
 use serde::Serialize;
-use suvidha_client::{Patience, SecretString, SummaryKind};
+use suvidha_client::{Patience, Progress, ReturnStatus, SecretString, SummaryKind};
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields};
 use crate::secret::from_stdin;
 
 use super::connection::{SessionPlace, secret};
-use super::returns::{Period, outcome};
+use super::returns::Period;
 
 /// GSTN: the return is closed to changes already.
 const READY_TO_FILE: &str = "RET00003";
@@ -36,7 +36,7 @@ impl File {
         let (gsp, session) = place.open().await?;
         let gstr1 = gsp.gstr1(&session, self.period.period);
         match gstr1.new_proceed_to_file(self.nil).await {
-            Ok(reference_id) => outcome(&gstr1.wait(&reference_id, Patience::default()).await?)?,
+            Ok(reference_id) => ready_to_file(&gstr1.wait(&reference_id, Patience::default()).await?)?,
             // An earlier attempt came this far.
             Err(error) if error.code() == Some(READY_TO_FILE) => (),
             Err(error) => return Err(error.into()),
@@ -49,6 +49,20 @@ impl File {
         };
         let (gstin, ret_period) = (session.gstin().to_string(), self.period.period.to_string());
         output.show(&Filed { gstin, ret_period, ack_num })
+    }
+}
+
+/// Fails unless GSTN has closed the return to changes; else says what is missing, and what to do.
+fn ready_to_file(status: &ReturnStatus) -> Result<(), Failure> {
+    if status.progress == Progress::Processed {
+        return Ok(());
+    }
+    let reasons: String =
+        status.refused.iter().map(|row| format!(": {}: {}", row.code, row.message)).collect();
+    let failure = Failure::new(Exit::Refused, format_args!("the return is not ready to be filed{reasons}"));
+    match status.refused.first().and_then(|row| catalogue::error(&row.code)) {
+        Some(known) => Err(failure.remedy(known.remedy)),
+        None => Err(failure),
     }
 }
 

@@ -1,11 +1,12 @@
 //! `suvidha gst save`, `status`, `get`, `summary` and `reset`: a GSTR-1 before it is filed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
-use gstn::ReturnPeriod;
+use gstn::{Gstin, ReturnPeriod, catalogue};
 use serde::Serialize;
 use serde_json::{Value, json};
 use suvidha_client::{Error, Gstr1, Patience, Progress, RefusedRow, ReturnStatus, SummaryKind};
@@ -50,7 +51,7 @@ pub(crate) struct Get {
     section: String,
     /// Only rows with this counterparty
     #[arg(long, value_name = "GSTIN")]
-    ctin: Option<String>,
+    ctin: Option<Gstin>,
     /// One more parameter of GSTN's API, e.g. from_time=01-04-2026; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     query: Vec<(String, String)>,
@@ -135,7 +136,7 @@ async fn started(gstr1: &Gstr1<'_>, reference_id: String, wait: bool, output: Ou
 }
 
 /// Fails unless GSTN took everything.
-pub(crate) fn outcome(status: &ReturnStatus) -> Result<(), Failure> {
+fn outcome(status: &ReturnStatus) -> Result<(), Failure> {
     match status.progress {
         Progress::Processed => Ok(()),
         Progress::ProcessedWithErrors => {
@@ -160,7 +161,9 @@ impl Status {
             return started(&gstr1, self.reference_id, true, output).await;
         }
         let status = gstr1.status(&self.reference_id).await?;
-        output.show(&Outcome { reference_id: self.reference_id, status })
+        let outcome = if status.progress.is_final() { outcome(&status) } else { Ok(()) };
+        output.show(&Outcome { reference_id: self.reference_id, status })?;
+        outcome
     }
 }
 
@@ -169,7 +172,7 @@ impl Get {
         let (gsp, session) = place.open().await?;
         let mut query: Vec<_> =
             self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        query.extend(self.ctin.as_deref().map(|ctin| ("ctin", ctin)));
+        query.extend(self.ctin.as_ref().map(|ctin| ("ctin", ctin.as_str())));
         let found = gsp.gstr1(&session, self.period.period).section(&self.section, &query).await;
         let documents = match found {
             Ok(documents) => documents,
@@ -233,9 +236,18 @@ impl Answer for Outcome {
             let rows: Vec<_> = self.status.refused.iter().map(row).collect();
             text.push('\n');
             text.push_str(&table(["SECTION", "GROUP", "DOCUMENTS", "ERROR", "MEANING"], &rows));
+            text.push_str(&remedies(&self.status.refused));
         }
         text
     }
+}
+
+/// What to do about each code, once, where the catalogue knows it.
+fn remedies(refused: &[RefusedRow]) -> String {
+    let codes: BTreeSet<_> = refused.iter().map(|row| row.code.as_str()).collect();
+    let known = codes.into_iter().filter_map(|code| Some((code, catalogue::error(code)?.remedy.to_owned())));
+    let lines: Vec<_> = known.collect();
+    if lines.is_empty() { String::new() } else { format!("\n{}", fields(&lines)) }
 }
 
 struct Section {
@@ -333,6 +345,21 @@ DOC_ISSUE          1
         assert_eq!(Totals(json!({})).words(), "nothing saved\n");
         let totals = Totals(json!({"sec_sum": [{"sec_nm": "AT", "ttl_rec": 0}]}));
         assert!(totals.words().ends_with("no section has records\n"));
+    }
+
+    #[test]
+    fn each_code_of_a_refused_save_comes_once_with_what_to_do() {
+        let row = |code: &str| RefusedRow {
+            section: "b2b".to_owned(),
+            code: code.to_owned(),
+            message: String::new(),
+            group: None,
+            documents: Vec::new(),
+        };
+        let words = remedies(&[row("RET191190"), row("RET191175"), row("RET191190"), row("NO_SUCH_CODE")]);
+        let codes: Vec<_> = words.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(codes, ["RET191175", "RET191190"]);
+        assert_eq!(remedies(&[row("NO_SUCH_CODE")]), "");
     }
 
     #[test]
