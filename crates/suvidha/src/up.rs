@@ -218,6 +218,9 @@ struct ReadyTaxpayer {
     gstin: String,
     username: String,
     otp: String,
+    /// Of the signatory who files; for the person who reads the block.
+    #[serde(skip)]
+    pan: String,
 }
 
 impl Ready {
@@ -236,6 +239,7 @@ impl Ready {
             taxpayer: ReadyTaxpayer {
                 gstin: demo.taxpayer.gstin.as_str().to_owned(),
                 username: demo.taxpayer.username,
+                pan: demo.taxpayer.pan.as_str().to_owned(),
                 otp: suvidha_sandbox::Config::default().otp,
             },
         })
@@ -270,6 +274,7 @@ impl Answer for Block<'_> {
             ("demo taxpayer", taxpayer.gstin.clone()),
             ("user name", taxpayer.username.clone()),
             ("OTP", taxpayer.otp.clone()),
+            ("PAN", format!("{}  (signs what is filed)", taxpayer.pan)),
         ]);
         let demo = if self.data == Path::new(DEFAULT_DATA_DIR) {
             "--demo".to_owned()

@@ -1,6 +1,6 @@
 //! The demo ASP and the demo taxpayer of `suvidha up`: made once, kept, and made again only where they were lost.
 
-use gstn::{AspId, Environment, Gstin};
+use gstn::{AspId, Environment, Gstin, Pan};
 use suvidha_sandbox::{NewTaxpayer, Running, Taxpayer, TaxpayerError};
 use suvidha_seam::Seam;
 use suvidha_store::{AspStatus, NewAsp, NewToken, Registry, SecretString, StoreError, TokenLookup};
@@ -26,6 +26,8 @@ pub(super) struct Demo {
 pub(super) struct DemoTaxpayer {
     pub(super) gstin: Gstin,
     pub(super) username: String,
+    /// Whoever files signs with it.
+    pub(super) pan: Pan,
 }
 
 /// Finds or makes the demo ASP, a token of it that works, and the demo taxpayer.
@@ -80,7 +82,8 @@ async fn demo_taxpayer(gstn: &Running) -> Result<DemoTaxpayer, Failure> {
     };
     match gstn.create_taxpayer(wanted).await {
         Ok(Taxpayer { gstin, .. }) | Err(TaxpayerError::GstinTaken(gstin)) => {
-            Ok(DemoTaxpayer { gstin, username: USERNAME.to_owned() })
+            let pan = gstin.pan().ok_or_else(|| Failure::new(Exit::Data, "the demo taxpayer has no PAN"))?;
+            Ok(DemoTaxpayer { gstin, username: USERNAME.to_owned(), pan })
         }
         Err(error) => {
             Err(Failure::new(Exit::Unavailable, format_args!("cannot make the demo taxpayer: {error}")))

@@ -12,7 +12,7 @@ fn the_readme_transcript_is_true() {
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let steps = console_steps(&readme);
     let told = |part: &str| steps.iter().any(|step| step.command.contains(part));
-    for part in ["gst login", "gst save", "gst status", "gst get", "gst summary", "gst search"] {
+    for part in ["gst login", "gst save", "gst status", "gst get", "gst summary", "gst file", "gst search"] {
         assert!(told(part), "the README no longer tells {part}");
     }
 
