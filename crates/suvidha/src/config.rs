@@ -114,7 +114,14 @@ impl Config {
 pub(crate) fn check(file: &Path, output: Output, seam: &Seam) -> Result<(), Failure> {
     let config = Config::read(file)?;
     if config.environments.need_sealed_secrets() {
-        config.gateway(&config.registry.open(Missing::Refuse, seam)?)?;
+        let registry =
+            config.registry.open(Missing::Refuse, seam).map_err(|failure| match failure.remedy {
+                Some(_) => {
+                    failure.remedy("`suvidha secret set` makes it, with the client secret that is named here")
+                }
+                None => failure,
+            })?;
+        config.gateway(&registry)?;
     }
     output.show(&Checked { file, ok: true })
 }

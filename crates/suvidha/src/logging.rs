@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -19,10 +20,10 @@ pub(crate) struct Logging {
 impl Logging {
     /// Starts the log as `options` say, and `log` where they are silent.
     pub(crate) fn start(options: &LogOptions, log: &Log) -> Result<Self, Failure> {
-        let level = options.log_level.as_deref().unwrap_or(&log.level);
-        let filter = EnvFilter::try_new(level).map_err(|e| {
-            Failure::new(Exit::Usage, format_args!("--log-level {level:?} is no level and no filter: {e}"))
-        })?;
+        let asked = options.log_level.as_deref().filter(|level| !level.is_empty());
+        let level = asked.unwrap_or(&log.level);
+        let filter =
+            filter(level).map_err(|fault| Failure::new(Exit::Usage, format_args!("--log-level: {fault}")))?;
         let (filter, handle) = reload::Layer::new(filter);
         let subscriber = tracing_subscriber::registry().with(filter);
         let layer = fmt::layer().with_writer(io::stderr);
@@ -33,7 +34,7 @@ impl Logging {
             LogFormat::Json => subscriber.with(layer.json().flatten_event(true)).try_init(),
         };
         started.map_err(|e| Failure::new(Exit::Unavailable, format_args!("cannot start the log: {e}")))?;
-        Ok(Self { filter: handle, level_is_fixed: options.log_level.is_some() })
+        Ok(Self { filter: handle, level_is_fixed: asked.is_some() })
     }
 
     /// Takes over the level of a new configuration, unless the command line has fixed it.
@@ -41,9 +42,38 @@ impl Logging {
         if self.level_is_fixed {
             return;
         }
-        let changed = EnvFilter::try_new(&log.level).map(|filter| self.filter.reload(filter));
+        let changed = filter(&log.level).map(|filter| self.filter.reload(filter));
         if !matches!(changed, Ok(Ok(()))) {
             tracing::warn!(level = log.level, "the log level could not be changed");
+        }
+    }
+}
+
+/// Reads a level, or a filter such as `info,suvidha_gateway=debug`. A word alone must be a level: as the name of a
+/// module it would silence all the others, which is what a misspelt level must not do.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let wrong = text.split(',').find(|part| !part.contains(['=', '[']) && !is_level(part));
+    match (wrong, EnvFilter::try_new(text)) {
+        (None, Ok(filter)) => Ok(filter),
+        _ => Err(format!(
+            "{text:?} is neither a level (off, error, warn, info, debug, trace) nor a filter such as \
+             \"info,suvidha_gateway=debug\""
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_is_not_taken_for_a_module() {
+        for right in ["warn", "DEBUG", "info,suvidha_gateway=debug", "off,suvidha=trace"] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+        for wrong in ["loud", "inof", "", "info,gateway", "suvidha=loud"] {
+            assert!(filter(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `suvidha secret`: secrets that the gateway must know in clear, kept sealed in the registry.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -36,11 +37,11 @@ pub(crate) fn run(command: Secret, output: Output, seam: &Seam) -> Result<(), Fa
         SecretCommand::Set { name } => {
             let secret = from_stdin("secret")?;
             place.open(Missing::Create, seam)?.put_secret(&name, secret.expose())?;
-            output.show(&Done { name, done: "sealed" })
+            output.show(&Done { name, done: "sealed", registry: place.path })
         }
         SecretCommand::Delete { name } => {
             place.open(Missing::Refuse, seam)?.delete_secret(&name)?;
-            output.show(&Done { name, done: "deleted" })
+            output.show(&Done { name, done: "deleted", registry: place.path })
         }
     }
 }
@@ -79,10 +80,11 @@ pub(crate) fn from_stdin(what: &str) -> Result<SecretString, Failure> {
 struct Done {
     name: String,
     done: &'static str,
+    registry: PathBuf,
 }
 
 impl Answer for Done {
     fn words(&self) -> String {
-        format!("{}: {}\n", self.name, self.done)
+        format!("{}: {} ({})\n", self.name, self.done, self.registry.display())
     }
 }

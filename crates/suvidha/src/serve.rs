@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
             }
             Err(failure) => {
                 error!(
-                    reason = failure.message,
+                    reason = failure.message.replace("\n  ", "; "),
                     "the new configuration is not usable; the old one stays in force"
                 );
             }

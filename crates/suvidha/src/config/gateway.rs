@@ -40,11 +40,11 @@ fn bytes(section: &mut Section<'_, '_>, key: &'static str, default: u64, range: 
     let at = section.locate(key);
     let Bytes(bytes) = section.get(key, Bytes(default));
     if !range.contains(&bytes) {
-        section.problem(
-            at,
-            key,
-            format_args!("{bytes} bytes are outside {} to {}", range.start(), range.end()),
-        );
+        let [found, least, most] = [bytes, *range.start(), *range.end()].map(Bytes);
+        match range.end() {
+            &u64::MAX => section.problem(at, key, format_args!("{found} is less than {least}")),
+            _ => section.problem(at, key, format_args!("{found} is outside {least} to {most}")),
+        }
     }
     bytes
 }

@@ -1,10 +1,9 @@
 //! `[log]`: how much is logged, and in which form.
 
-use tracing_subscriber::EnvFilter;
-
 use super::reader::Section;
 use super::setting::Word;
 use crate::cli::LogFormat;
+use crate::logging::filter;
 
 /// How to log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +18,8 @@ impl Log {
     pub(super) fn from_section(mut section: Section<'_, '_>) -> Self {
         let at = section.locate("level");
         let level: String = section.get("level", "info".to_owned());
-        if let Err(fault) = EnvFilter::try_new(&level) {
-            section.problem(at, "level", format_args!("{level:?} is no level and no filter: {fault}"));
+        if let Err(fault) = filter(&level) {
+            section.problem(at, "level", fault);
         }
         Self { level, format: section.get("format", LogFormat::Text) }
     }

@@ -232,6 +232,10 @@ fn found(value: &DeValue<'_>) -> String {
         DeValue::String(text) => format!("{text:?}"),
         DeValue::Integer(number) => number.to_string(),
         DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| found(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
         other => format!("a value of type {}", other.type_str()),
     }
 }

@@ -1,5 +1,6 @@
 //! What a value in the configuration may be, and how it is written there.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -75,7 +76,10 @@ macro_rules! whole_numbers {
     ($($number:ty),+) => {$(
         impl Setting for $number {
             fn expected() -> String {
-                format!("a whole number from 0 to {}", <$number>::MAX)
+                match u32::try_from(<$number>::MAX) {
+                    Ok(most) => format!("a whole number from 0 to {most}"),
+                    Err(_) => "a whole number from 0 on".to_owned(),
+                }
             }
 
             fn read(value: &DeValue<'_>) -> Option<Self> {
@@ -124,6 +128,17 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        let (unit, shift) = units
+            .into_iter()
+            .find(|(_, shift)| self.0 != 0 && self.0.trailing_zeros() >= *shift)
+            .unwrap_or(("B", 0));
+        write!(f, "{}{unit}", self.0 >> shift)
+    }
+}
 
 impl Setting for Bytes {
     fn expected() -> String {

@@ -14,11 +14,13 @@ pub(super) fn certificate_and_key(certificate: &Path, key: &Path) -> Result<(), 
     let private_key = PrivateKeyDer::from_pem_file(key)
         .map_err(|e| format!("{} holds no private key in PEM: {e}", key.display()))?;
     CertifiedKey::from_der(chain, private_key, &aws_lc_rs::default_provider()).map(drop).map_err(|e| {
-        format!(
-            "the certificate {} and the key {} do not go together: {e}",
-            certificate.display(),
-            key.display()
-        )
+        let (certificate, key) = (certificate.display(), key.display());
+        match e {
+            rustls::Error::InconsistentKeys(_) => {
+                format!("the certificate {certificate} and the key {key} do not go together")
+            }
+            other => format!("the certificate {certificate} and the key {key} cannot be used: {other}"),
+        }
     })
 }
 

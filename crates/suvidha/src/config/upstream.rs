@@ -123,8 +123,9 @@ impl SecretSource {
     fn resolve(&self, registry: &Registry) -> Result<SecretString, Failure> {
         if let Self::Sealed(name) = self {
             return registry.secret(name)?.ok_or_else(|| {
-                Failure::new(Exit::Config, format_args!("no secret is kept under the name {name:?}"))
-                    .remedy(format_args!("keep it with: suvidha secret set {name} < FILE"))
+                Failure::new(Exit::Config, format_args!("no secret is kept under the name {name:?}")).remedy(
+                    format_args!("keep it with: suvidha secret set {name} --config CONFIGURATION < FILE"),
+                )
             });
         }
         self.read().map_err(|fault| Failure::new(Exit::Config, fault))
