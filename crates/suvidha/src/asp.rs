@@ -11,7 +11,7 @@ use suvidha_store::{NewAsp, Registry, StoreError};
 use crate::cli::Asp;
 use crate::config::network;
 use crate::exit::Failure;
-use crate::output::{Answer, Output, fields, table};
+use crate::output::{Answer, Output, fields, instant, table};
 use crate::registry::{Missing, RegistryPlace};
 
 mod client;
@@ -20,7 +20,7 @@ mod token;
 /// `suvidha asp …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AspCommand {
-    /// Take in a new ASP; prints its aspid
+    /// Take in a new ASP; prints its aspid, for which `asp token issue` makes a token
     Add(Add),
     /// List the ASPs
     List,
@@ -47,7 +47,8 @@ pub(crate) enum AspCommand {
         #[command(subcommand)]
         command: token::TokenCommand,
     },
-    /// Keep its client credentials, for the legacy headers `clientid` and `client-secret`
+    /// Keep its client credentials, for the legacy headers `clientid` and `client-secret` (or `karvyclientid` and
+    /// `karvyclient_secret`)
     Client {
         /// What to do.
         #[command(subcommand)]
@@ -211,7 +212,7 @@ impl From<suvidha_store::Asp> for AspRow {
             allowed_ips: asp.allowed_ips,
             always_200: asp.always_200,
             strict_headers: asp.strict_headers,
-            created_at: asp.created_at.to_string(),
+            created_at: instant(asp.created_at),
         }
     }
 }
@@ -250,6 +251,9 @@ struct AspList(Vec<AspRow>);
 
 impl Answer for AspList {
     fn words(&self) -> String {
+        if self.0.is_empty() {
+            return "no ASP yet; take one in with `suvidha asp add`\n".to_owned();
+        }
         let row = |asp: &AspRow| {
             [
                 asp.aspid.clone(),

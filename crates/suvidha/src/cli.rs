@@ -112,7 +112,8 @@ pub(crate) struct Up {
 #[command(after_help = "\
 Signals:
   SIGTERM, SIGINT  finish the calls under way, then stop; a second one stops at once
-  SIGHUP           read the configuration and the certificates again; a wrong one is logged and the old one kept")]
+  SIGHUP           read the configuration and the certificates again; where something is wrong
+                   with them, the log says so and the old ones stay in force")]
 pub(crate) struct Serve {
     /// The configuration; see `suvidha config show-default`
     #[arg(long, value_name = "FILE", env = "SUVIDHA_CONFIG", hide_env_values = true)]
@@ -199,7 +200,7 @@ pub(crate) struct Secret {
 /// Which registry a command works on.
 #[derive(Debug, Args)]
 pub(crate) struct RegistryOptions {
-    /// The registry in this directory, as `suvidha up` keeps it
+    /// The registry in this directory, as `suvidha up` keeps it; suvidha-data when left out
     #[arg(
         long,
         global = true,

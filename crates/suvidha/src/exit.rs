@@ -116,8 +116,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
    0  done
    1  GSTN or the gateway said no
-  64  the command line is wrong
-  65  what was given is wrong or unknown (a GSTIN, an aspid, a token, a file's contents)
+  64  the command line is wrong, or a value in it has not the right form
+  65  what was given is wrong or unknown (a file's contents, an aspid, a token, GSTINs to check)
   69  something needed is not available (a port, a server, a data directory in use)
   73  a file or directory cannot be created
   74  reading or writing failed

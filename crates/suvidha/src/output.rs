@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -63,6 +64,11 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 pub(crate) fn fields(fields: &[(&str, String)]) -> String {
     let widest = fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     fields.iter().map(|(name, value)| line(&[name, value], &[widest, 0])).collect()
+}
+
+/// An instant as people and programs read it: UTC, to the second.
+pub(crate) fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn line<const N: usize>(cells: &[&str; N], widths: &[usize; N]) -> String {

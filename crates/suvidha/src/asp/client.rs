@@ -7,7 +7,7 @@ use suvidha_store::{ClientCredentialsRow, CredentialId, Registry, StoreError};
 
 use crate::cli::environment;
 use crate::exit::Failure;
-use crate::output::{Answer, Output, fields, table};
+use crate::output::{Answer, Output, fields, instant, table};
 use crate::secret::from_stdin;
 
 /// `suvidha asp client …`.
@@ -32,7 +32,7 @@ pub(crate) enum ClientCommand {
         /// Ten digits
         aspid: AspId,
     },
-    /// Make a pair invalid, at once and for good
+    /// Make a pair invalid for good; a running gateway follows within a second
     Revoke {
         /// Ten digits
         aspid: AspId,
@@ -112,15 +112,18 @@ impl From<ClientCredentialsRow> for Row {
             environment: row.environment,
             client_id: row.client_id,
             state: if row.revoked_at.is_some() { "revoked" } else { "live" },
-            created_at: row.created_at.to_string(),
-            last_used_at: row.last_used_at.map(|at| at.to_string()),
-            revoked_at: row.revoked_at.map(|at| at.to_string()),
+            created_at: instant(row.created_at),
+            last_used_at: row.last_used_at.map(instant),
+            revoked_at: row.revoked_at.map(instant),
         }
     }
 }
 
 impl Answer for ClientCredentials {
     fn words(&self) -> String {
+        if self.0.is_empty() {
+            return "none\n".to_owned();
+        }
         let row = |pair: &Row| {
             [
                 pair.id.to_string(),

@@ -11,7 +11,7 @@ use suvidha_store::{CredentialId, NewToken, Registry, StoreError, TokenRow};
 use crate::cli::environment;
 use crate::config::duration;
 use crate::exit::{Exit, Failure};
-use crate::output::{Answer, Output, fields, table};
+use crate::output::{Answer, Output, fields, instant, table};
 use crate::secret::from_stdin;
 
 /// `suvidha asp token …`.
@@ -36,7 +36,7 @@ pub(crate) enum TokenCommand {
         /// Ten digits
         aspid: AspId,
     },
-    /// Make a token invalid, at once and for good
+    /// Make a token invalid for good; a running gateway follows within a second
     Revoke {
         /// Ten digits
         aspid: AspId,
@@ -57,13 +57,19 @@ pub(crate) struct New {
     /// When it expires, counted from now, e.g. 90d; never when left out
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "expires_at")]
     expires_in: Option<Duration>,
-    /// When it expires, e.g. 2027-03-31T18:30:00Z
-    #[arg(long, value_name = "INSTANT")]
+    /// When it expires, e.g. 2027-03-31T23:59:59+05:30
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
     expires_at: Option<Timestamp>,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     duration(text).ok_or_else(|| "expected a number and a unit (ms, s, m, h, d), e.g. 90d".to_owned())
+}
+
+fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        "expected a date, a time and its distance from UTC, e.g. 2027-03-31T23:59:59+05:30".to_owned()
+    })
 }
 
 impl New {
@@ -99,7 +105,7 @@ pub(super) fn run(
                 environment,
                 token: issued.token.expose(),
                 label: issued.label.as_deref(),
-                expires_at: issued.expires_at.map(|at| at.to_string()),
+                expires_at: issued.expires_at.map(instant),
             })
         }
         TokenCommand::Import { aspid, new } => {
@@ -167,22 +173,24 @@ impl Row {
             (None, Some(at)) if at <= now => "expired",
             _ => "live",
         };
-        let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
         Self {
             id: row.id.as_i64(),
             environment: row.environment,
             label: row.label,
             state,
-            created_at: row.created_at.to_string(),
-            expires_at: text(row.expires_at),
-            last_used_at: text(row.last_used_at),
-            revoked_at: text(row.revoked_at),
+            created_at: instant(row.created_at),
+            expires_at: row.expires_at.map(instant),
+            last_used_at: row.last_used_at.map(instant),
+            revoked_at: row.revoked_at.map(instant),
         }
     }
 }
 
 impl Answer for Tokens {
     fn words(&self) -> String {
+        if self.0.is_empty() {
+            return "none\n".to_owned();
+        }
         let or = |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
         let row = |token: &Row| {
             [

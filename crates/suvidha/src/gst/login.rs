@@ -6,7 +6,7 @@ use serde::Serialize;
 use suvidha_client::{Error, SecretString};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Answer, Output, fields};
+use crate::output::{Answer, Output, fields, instant};
 use crate::secret::from_stdin;
 
 use super::connection::{GatewayOptions, SessionPlace, not_logged_in, secret};
@@ -22,7 +22,7 @@ pub(crate) struct Login {
     /// The taxpayer's user name at the GST portal
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
-    /// The OTP, where it is known beforehand; asked for when left out
+    /// The OTP, where it is known beforehand; asked for when left out, but for the demo taxpayer
     #[arg(long, value_parser = secret)]
     otp: Option<SecretString>,
 }
@@ -50,7 +50,7 @@ impl Login {
             gstin: gstin.as_str().to_owned(),
             username: session.username().to_owned(),
             gateway: connection.gateway.clone(),
-            expires_at: session.expires_at().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            expires_at: instant(session.expires_at()),
             session: place.path().display().to_string(),
         };
         place.keep(connection, session)?;

@@ -24,15 +24,16 @@ use connection::SessionPlace;
 Exit codes:
    0  done
    1  GSTN or the gateway said no, or GSTN refused rows of what was saved
-  64  the command line is wrong
-  65  what was given is wrong: a payload, a token, a certificate
+  64  the command line is wrong, or a value in it has not the right form
+  65  what was given is wrong: a payload, a file, a token, a certificate
   69  the gateway or GSTN cannot be reached
   75  not now: GSTN is still at it, or there were too many calls
   76  the answer cannot be understood, or was changed on the way
   77  not logged in, or the token is not accepted")]
 pub(crate) struct Gst {
-    /// File that keeps the login, for its owner alone. $XDG_STATE_HOME/suvidha/session.json when left out
-    #[arg(long, global = true, value_name = "FILE", env = "SUVIDHA_SESSION")]
+    /// File that keeps the login, for its owner alone. ~/.local/state/suvidha/session.json (or below
+    /// $XDG_STATE_HOME) when left out
+    #[arg(long, global = true, value_name = "FILE", env = "SUVIDHA_SESSION", hide_env_values = true)]
     session: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
