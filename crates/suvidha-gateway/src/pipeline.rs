@@ -35,10 +35,10 @@ use crate::plane::Door;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
 
-/// The longest request body, in bytes, that is read though its call was refused, and how long its bytes may
-/// take to come.
-const READ_AFTER_REFUSAL: u64 = 64 * 1024;
-const WAIT_AFTER_REFUSAL: Duration = Duration::from_secs(1);
+/// The longest request body, in bytes, that is read though nobody wants it, and how long its bytes may take to
+/// come.
+const READ_UNWANTED: u64 = 64 * 1024;
+const WAIT_FOR_UNWANTED: Duration = Duration::from_secs(1);
 
 /// A call that has come as far as its stage says.
 ///
@@ -88,18 +88,14 @@ pub(crate) async fn answer(
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
-    let mut response = match outcome {
-        Ok(response) => response,
-        Err(error) => {
-            record.failed(&error);
-            let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
-            let mut response = error.response(request_id, always_200);
-            if !shares_its_connection && !read_to_its_end(body, waits_for_leave, record).await {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            response.map(|body| Content::Whole(body.into()))
-        }
-    };
+    let mut response = outcome.unwrap_or_else(|error| {
+        record.failed(&error);
+        let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
+        error.response(request_id, always_200).map(|body| Content::Whole(body.into()))
+    });
+    if !shares_its_connection && !read_to_its_end(body, waits_for_leave, record).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.headers_mut().insert(X_REQUEST_ID, header(request_id));
     record.status = response.status();
     response.map(|content| AnswerBody::new(content, settlement, on_line))
@@ -124,8 +120,8 @@ async fn stages(
     forward::forward(call, body, record).await
 }
 
-/// Reads what a refused request still carries, where that costs less than a new connection; says whether the
-/// next request begins after it. A client that waits for leave to send its body may never send it.
+/// Reads what a request still carries though it is answered, where that costs less than a new connection; says
+/// whether the next request begins after it. A client that waits for leave to send its body may never send it.
 async fn read_to_its_end(body: Option<Incoming>, waits_for_leave: bool, record: &Record) -> bool {
     let Some(mut body) = body else {
         return record.request_body.as_ref().is_some_and(|flow| flow.is_over());
@@ -133,7 +129,7 @@ async fn read_to_its_end(body: Option<Incoming>, waits_for_leave: bool, record: 
     if body.is_end_stream() {
         return true;
     }
-    if waits_for_leave || body.size_hint().lower() > READ_AFTER_REFUSAL {
+    if waits_for_leave || body.size_hint().lower() > READ_UNWANTED {
         return false;
     }
     let rest = async {
@@ -141,13 +137,13 @@ async fn read_to_its_end(body: Option<Incoming>, waits_for_leave: bool, record: 
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
             read += frame.data_ref().map_or(0, |piece| piece.len() as u64);
-            if read > READ_AFTER_REFUSAL {
+            if read > READ_UNWANTED {
                 return false;
             }
         }
         true
     };
-    timeout(WAIT_AFTER_REFUSAL, rest).await.unwrap_or(false)
+    timeout(WAIT_FOR_UNWANTED, rest).await.unwrap_or(false)
 }
 
 /// `future`, with a panic made into a value, so that one call's misfortune is only its own.

@@ -97,4 +97,61 @@ fn an_answer_before_the_end_of_the_request_is_passed_on() {
     let answer = asp.read();
     assert_eq!((answer.status, answer.text().as_str()), (413, "too much"));
     assert_eq!(answer.header("x-gsp-error-origin"), Some("gstn"));
+    assert_eq!(answer.header("connection"), Some("close"), "the rest of the request is in the way");
+}
+
+#[test]
+fn answers_on_the_way_to_the_answer_stay_here() {
+    let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    let gstn = StandIn::new(move |_| Act::Answer([early.as_bytes(), &ok("{}")].concat()));
+    let answer = stage(gstn.address).get(PATH, "");
+    assert_eq!((answer.status, answer.text().as_str(), answer.header("link")), (200, "{}", None));
+}
+
+#[test]
+fn answers_without_a_body_leave_both_connections_in_order() {
+    let gstn = StandIn::new(|seen| {
+        let status = seen.header("txn").unwrap();
+        Act::Answer(format!("HTTP/1.1 {status} Empty\r\netag: \"e\"\r\n\r\n").into_bytes())
+    });
+    let stage = stage(gstn.address);
+    let mut asp = stage.connect();
+    for status in ["204", "304", "204", "304"] {
+        let answer = asp.send(stage.request("GET", PATH, &format!("txn: {status}\r\n"), "")).read_head();
+        assert_eq!((answer.status.to_string().as_str(), answer.header("etag")), (status, Some("\"e\"")));
+        assert!(matches!(answer.header("content-length"), None | Some("0")), "{:?}", answer.headers);
+    }
+    assert!(gstn.seen().iter().all(|seen| seen.connection == 0));
+}
+
+#[test]
+fn bytes_after_an_answer_are_nobodys_answer() {
+    for act in [
+        || Act::Answer([ok("mine"), ok("poison")].concat()),
+        || Act::Answer(b"HTTP/1.1 304 Not Modified\r\ncontent-length: 4\r\n\r\nevil".to_vec()),
+        || Act::Answer(b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\nevil".to_vec()),
+    ] {
+        let gstn = StandIn::new(move |seen| match seen.connection {
+            0 => act(),
+            _ => Act::Answer(ok("mine")),
+        });
+        let stage = stage::set(gstn.address).with(|config| config.threads = 1).start();
+        let mut asp = stage.connect();
+        asp.send(stage.request("GET", PATH, "", ""));
+        assert!(matches!(asp.read_head().status, 200 | 204 | 304));
+        assert_eq!(stage.get(PATH, "").text(), "mine");
+    }
+}
+
+#[test]
+fn an_answer_that_could_be_two_is_refused() {
+    for head in ["content-length: 2\r\ncontent-length: 3", "content-length: -2", "x: a\u{0}b", "x : a"] {
+        failing(move || Act::AnswerAndClose(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{{}}").into_bytes()))
+            .is_refusal("GSP653", 502);
+    }
+    let both =
+        "HTTP/1.1 200 OK\r\ncontent-length: 50\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let answer = failing(move || Act::Answer(both.as_bytes().to_vec()));
+    assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+    assert_eq!(answer.header("content-length"), None);
 }
