@@ -113,7 +113,8 @@ impl Request {
     /// The action asked for: the body's, or else the query's. Clients leave old actions in the query, so the
     /// body comes first; a header `action` means nothing.
     pub fn action_or<'a>(&'a self, query: Option<&'a str>) -> Option<&'a str> {
-        self.action.as_deref().or(query).map(str::trim).filter(|action| !action.is_empty())
+        let stated = |action: &'a str| Some(action.trim()).filter(|action| !action.is_empty());
+        self.action.as_deref().and_then(stated).or_else(|| query.and_then(stated))
     }
 }
 
@@ -252,6 +253,8 @@ mod tests {
     fn the_bodys_action_comes_before_the_querys() {
         let request = Request { action: Some("RETSAVE".to_owned()), ..Request::default() };
         assert_eq!(request.action_or(Some("B2B")), Some("RETSAVE"));
+        let empty = Request { action: Some(" ".into()), ..Request::default() };
+        assert_eq!(empty.action_or(Some(" RETSAVE")), Some("RETSAVE"));
         assert_eq!(Request::default().action_or(Some(" ")), None);
         assert_eq!(Request::default().action_or(None), None);
     }
