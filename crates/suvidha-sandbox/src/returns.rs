@@ -214,7 +214,7 @@ fn read_section(
         state_cd: call.query("state_cd"),
         from_time: call.query("from_time"),
         action_required: call.query("action_required"),
-        sub_section: call.query("sub_section"),
+        sub_section: call.query("sub-section").or_else(|| call.query("sub_section")),
         rtin: call.query("rtin"),
     };
     let section =

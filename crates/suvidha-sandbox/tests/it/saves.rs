@@ -44,6 +44,24 @@ fn rows_that_may_not_stand_come_back_in_the_error_report() {
 }
 
 #[test]
+fn one_part_of_a_section_is_asked_for_in_either_spelling() {
+    let world = World::new();
+    let session = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let supplies = json!([{"etin": "27AAICF1234Q1CL", "suppval": 1000, "igst": 50, "cgst": 0, "sgst": 0}]);
+    let payload =
+        json!({"gstin": session.gstin, "fp": PERIOD, "supeco": {"clttx": supplies, "paytx": supplies}});
+    let saved = world.gstn(&session.write("PUT", "returns/gstr1", "RETSAVE", &payload));
+    assert_eq!(session.finished(&world, PERIOD, &reference_id(&session.open(&saved))), "P");
+    for spelling in ["sub-section", "sub_section"] {
+        let path =
+            format!("/taxpayerapi/v4.0/returns/gstr1?action=SUPECO&ret_period={PERIOD}&{spelling}=paytx");
+        let read = session.open(&world.gstn(&session.call("GET", &path)));
+        let parts: Vec<_> = read["supeco"].as_object().unwrap().keys().collect();
+        assert_eq!(parts, ["paytx"], "{spelling}");
+    }
+}
+
+#[test]
 fn two_replies_never_share_a_reply_key() {
     let world = World::new();
     let session = world.taxpayer(&json!({})).login(&world);
