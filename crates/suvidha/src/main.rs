@@ -52,6 +52,12 @@ fn main() -> ExitCode {
 
 /// Prints what clap has to say: help that was asked for, or what is wrong with the command line.
 fn say(message: &clap::Error) -> ExitCode {
+    if message.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let words = message.to_string();
+        let failure = Failure::new(Exit::Usage, words.trim_start_matches("error: ").trim_end());
+        let _ = writeln!(io::stderr(), "{}", failure.as_json());
+        return failure.code();
+    }
     let printed = message.print();
     match (message.use_stderr(), printed) {
         (true, _) => ExitCode::from(Exit::Usage as u8),

@@ -99,7 +99,9 @@ impl GatewayOptions {
             None if self.demo => self.data.join("ready.json"),
             None => return Ok(None),
         };
-        let text = read_text(&path).map_err(|failure| failure.remedy("Is `suvidha up` running?"))?;
+        let text = read_text(&path).map_err(|failure| {
+            failure.remedy("Start `suvidha up`, or name its data directory with --data.")
+        })?;
         let ready = serde_json::from_str(&text).map_err(|_| {
             Failure::new(Exit::Data, format_args!("{} is no ready file of `suvidha up`", path.display()))
         })?;

@@ -99,3 +99,11 @@ fn every_shell_gets_its_completions() {
         assert!(ended.out.contains("ready-file"), "{shell} does not know an option of up");
     }
 }
+
+#[test]
+fn a_program_is_told_of_a_wrong_command_line_in_json() {
+    let ended = Place::new().run("--json gst summary --period 132026");
+    ended.fails(64, "the first two digits are the month");
+    let told: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+    assert_eq!(told["error"]["exit_code"], 64);
+}

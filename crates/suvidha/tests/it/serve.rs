@@ -42,11 +42,7 @@ impl Deployment {
         let aspid = asp["aspid"].as_str().unwrap();
         let issue = format!("asp token issue {aspid} --environment sandbox --config suvidha.toml");
         let token = place.json(&issue)["token"].as_str().unwrap().to_owned();
-        let mut gateway = place.start("serve --config suvidha.toml");
-        gateway.wait_for_log("\"listening\"");
-        let log = gateway.log();
-        let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-        let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+        let (gateway, address) = serve(&place);
         Self { place, gateway, address, token }
     }
 
@@ -64,6 +60,16 @@ impl Deployment {
         self.gateway.wait_for_log(expected);
         self.place.write("suvidha.toml", &config);
     }
+}
+
+/// Starts a gateway with the configuration in `place`, and learns its address from its log.
+fn serve(place: &Place) -> (Server, String) {
+    let mut gateway = place.start("serve --config suvidha.toml");
+    gateway.wait_for_log("\"listening\"");
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
+    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+    (gateway, address)
 }
 
 /// GSTN knows the GSP, and does not know the taxpayer that is searched.
@@ -94,6 +100,36 @@ fn calls_reach_a_sandbox_elsewhere_and_the_configuration_is_read_again() {
 
     deployment.gateway.stop();
     gstn.stop();
+}
+
+#[test]
+fn a_client_with_the_wrong_scheme_or_without_the_ca_is_told_so() {
+    let place = Place::new();
+    assert_eq!(place.run("tls dev-ca").code, 0);
+    assert_eq!(place.run("tls dev-ca --out other").code, 0);
+    let tls = "[environments.sandbox.tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server-key.pem\"\n";
+    let (before, after) = CONFIG.split_once("[environments.sandbox.upstream]").unwrap();
+    let (_, after) = after.split_once("[environments.production]").unwrap();
+    let config = |tls: &str| format!("{before}{tls}[environments.production]{after}");
+    let search = |gateway: &str| {
+        place.run(&format!("gst search 27AAPFU0939F1ZV --session none --token t --gateway {gateway}"))
+    };
+
+    place.write("suvidha.toml", &config(tls));
+    let (gateway, address) = serve(&place);
+    search(&format!("http://{address}")).fails(69, "perhaps it wants https://");
+    search(&format!("https://{address}")).fails(69, "name that CA's file with --ca");
+    search(&format!("https://{address} --ca other/ca.pem")).fails(69, "not signed by a CA that is trusted");
+    search(&format!("https://{address} --ca tls/ca-key.pem")).fails(65, "ca-key.pem holds no certificate");
+    search(&format!("https://{address} --ca tls/ca.pem")).fails(1, "GSP640");
+    gateway.stop();
+
+    place.write("suvidha.toml", &config(""));
+    let (gateway, address) = serve(&place);
+    search(&format!("https://{address}")).fails(69, "perhaps it wants http://");
+    let login = "gst login --gstin 27AAPFU0939F1ZV --username u --otp 1 --session none --token t --gateway";
+    place.run(&format!("{login} http://{address}")).fails(1, "configure GSTN's certificate");
+    gateway.stop();
 }
 
 #[test]
