@@ -96,6 +96,11 @@ fn paths_of_both_seeds_lead_to_gstn() {
         ("/commonapi/v1.1/search?Action=TP&Gstin=x", "/commonapi/v1.1/search?Action=TP&Gstin=x"),
         ("/taxpayerapi/v1.0/returns/brand-new", "/taxpayerapi/v1.0/returns/brand-new"),
         ("/taxpayerapi/v2.0/returns/ledgers?", "/taxpayerapi/v2.0/returns/ledgers?"),
+        ("/taxpayerapi/v0.3/ledgers", "/taxpayerapi/v0.3/ledgers"),
+        (
+            "/taxpayerapi/v0.2/returns/gstr1?action=RETSTATUS",
+            "/taxpayerapi/v0.2/returns/gstr1?action=RETSTATUS",
+        ),
         (
             "/returns/01072025/R1/ab/r_b2b_0.tar.gz?md5=a_b&expires=1",
             "/returns/01072025/R1/ab/r_b2b_0.tar.gz?md5=a_b&expires=1",
@@ -159,6 +164,44 @@ fn clients_of_the_field_are_lived_with() {
             "POST where documents say PUT",
             stage.request("POST", "/taxpayerapi/v2.0/returns/gstr1", "", "{}"),
             "{}",
+        ),
+        (
+            "an action left over from a login",
+            stage.request(
+                "POST",
+                "/taxpayerapi/v1.0/authenticate?action=LOGOUT&action=EVCOTP",
+                "action: RETSAVE\r\n",
+                "{\"action\":\"LOGOUT\"}",
+            ),
+            "{\"action\":\"LOGOUT\"}",
+        ),
+        (
+            "an action in the query only",
+            stage.request("POST", "/taxpayerapi/v2.0/returns/gstr1?action=RETSUBMIT", "", "{\"data\":\"\"}"),
+            "{\"data\":\"\"}",
+        ),
+        (
+            "JSON of every style",
+            stage.request(
+                "PUT",
+                "/taxpayerapi/v2.0/returns/gstr1",
+                "",
+                "{\r\n  \"hdr\": null,\n\t\"otp\": \"a-b_\",\"data\": \"a\\u002Bb\\/c\", \"n\": 1.0}\n",
+            ),
+            "{\r\n  \"hdr\": null,\n\t\"otp\": \"a-b_\",\"data\": \"a\\u002Bb\\/c\", \"n\": 1.0}\n",
+        ),
+        (
+            "a chunked save",
+            format!(
+                "PUT /taxpayerapi/v2.0/returns/gstr1 HTTP/1.1\r\nhost: g\r\n{token}\
+                 Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+            ),
+            "{}",
+        ),
+        (
+            "a public search with nothing but its query",
+            stage.request("GET", "/commonapi/v1.1/search?action=TP&gstin=29AAACG0527D1Z2", "", ""),
+            "",
         ),
         ("no body and no length", stage.request("POST", "/taxpayerapi/v2.0/returns/gstr1", "", ""), ""),
         (

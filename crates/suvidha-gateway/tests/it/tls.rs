@@ -158,39 +158,74 @@ fn a_renewed_certificate_is_served_without_a_restart() {
     assert!(soon(|| over_http1(&stage, &new, &healthz).is_ok()));
 }
 
+type Http2 = hyper::client::conn::http2::SendRequest<Full<bytes::Bytes>>;
+
+async fn over_http2(stage: &Stage, ca: &Ca) -> Http2 {
+    let mut config = ca.trusted();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let socket = tokio::net::TcpStream::connect(stage.address(Sandbox)).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(ServerName::try_from("localhost").unwrap(), socket).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// Status and body of the answer to a PUT with `headers`; `None` where the stream is reset.
+async fn put(sender: &mut Http2, headers: &[(&str, &str)], body: Vec<u8>) -> Option<(u16, String)> {
+    let request = Request::put(format!("https://localhost{PATH}"));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let answer = sender.send_request(request.body(Full::new(bytes::Bytes::from(body))).unwrap()).await;
+    let (head, body) = answer.ok()?.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    Some((head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap()))
+}
+
+fn block_on(story: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(story);
+}
+
 #[test]
 fn asps_may_speak_http2() {
     let ca = Ca::new();
     let stage = over_tls(&ca, |config| config.limits.head_bytes = 4096);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut config = ca.trusted();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let socket = tokio::net::TcpStream::connect(stage.address(Sandbox)).await.unwrap();
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(ServerName::try_from("localhost").unwrap(), socket).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let mut call = async |token: &str, extra: usize, body: Vec<u8>| {
-            let request = Request::put(format!("https://localhost{PATH}"))
-                .header("x-ct-auth-token", token)
-                .header("x-padding", "a".repeat(extra))
-                .body(Full::new(bytes::Bytes::from(body)))
-                .unwrap();
-            let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-            let body = body.collect().await.unwrap().to_bytes();
-            (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
-        };
-        let (status, body) = call(&stage.token, 1, vec![b'a'; 3_000_000]).await;
+    block_on(async {
+        let mut sender = over_http2(&stage, &ca).await;
+        let token = ("x-ct-auth-token", stage.token.as_str());
+        let (status, body) = put(&mut sender, &[token], vec![b'a'; 3_000_000]).await.unwrap();
         assert_eq!(status, 200, "{body}");
-        for (token, extra, code, status) in
-            [("nobody", 1, "GSP602", 401), (stage.token.as_str(), 5000, "GSP611", 431)]
-        {
-            let (got, body) = call(token, extra, Vec::new()).await;
-            assert!(got == status && body.contains(code), "{got} {body}");
+        let padding = "a".repeat(5000);
+        for (headers, code, status) in [
+            (&[("x-ct-auth-token", "nobody")][..], "GSP602", 401),
+            (&[token, ("x-padding", padding.as_str())], "GSP611", 431),
+            (&[token, token], "GSP614", 400),
+            (&[token, ("x_ct_auth_token", "other")], "GSP614", 400),
+            (&[token, ("gstin", "a"), ("gstin", "b")], "GSP631", 400),
+        ] {
+            let (got, body) = put(&mut sender, headers, Vec::new()).await.unwrap();
+            assert!(got == status && body.contains(code), "{headers:?}: {got} {body}");
         }
     });
+}
+
+#[test]
+fn a_length_that_http2_contradicts_reaches_no_gstn() {
+    let ca = Ca::new();
+    let gstn = StandIn::content();
+    let upstream = stage::at(&format!("http://{}", gstn.address));
+    let stage = over_tls(&ca, |config| config.environments[0].upstream = Some(upstream));
+    block_on(async {
+        let mut sender = over_http2(&stage, &ca).await;
+        let token = ("x-ct-auth-token", stage.token.as_str());
+        for length in ["2", "9"] {
+            let answer = put(&mut sender, &[token, ("content-length", length)], b"{\"a\"}".to_vec()).await;
+            assert!(answer.is_none_or(|(status, _)| status == 400), "content-length: {length}");
+        }
+        let (status, _) = put(&mut sender, &[token], b"{}".to_vec()).await.unwrap();
+        assert_eq!(status, 200);
+    });
+    assert_eq!(gstn.only().body, b"{}");
 }
 
 #[test]
