@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
-use super::documents::last_day;
+use super::documents::{first_day, last_day};
 use super::reconcile::check_completeness;
 use super::store::{self, Standing};
 use super::summary::current_checksum;
@@ -68,7 +68,8 @@ pub fn reset(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome
 }
 
 /// The faults of RETNEWPTF that are answered at once: RET00009 filed already, RET00003 ready already (clients
-/// take it for a success), and `isnil` on a return that has rows (I).
+/// take it for a success), AUTH113 for a period that has no return, `isnil` on a return that has rows (I), and the
+/// bars on filing.
 ///
 /// # Errors
 /// GSTN's refusal, or the database's.
@@ -84,12 +85,22 @@ pub fn precheck_proceed_to_file(
     if standing.summary_chksum.is_some() {
         return Err(GstnError::new("RET00003", "The return is already ready to file").into());
     }
+    if !has_a_return(subject) {
+        return Err(GstnError::new("AUTH113", "Invalid Return Period").into());
+    }
     if isnil && !store::all_rows(connection, subject)?.is_empty() {
         return Err(
             GstnError::new("RET11403", "Invalid API Request: isnil is Y, but the return has rows").into()
         );
     }
-    Ok(())
+    Ok(may_be_filed(connection, subject)??)
+}
+
+/// Returns began with GST and with the registration, and the period must have begun.
+fn has_a_return(subject: &Subject) -> bool {
+    let begun = first_day(subject.period).is_some_and(|first| first <= subject.today);
+    let registered = last_day(subject.period).is_some_and(|last| last >= subject.registered_on);
+    begun && registered && Rules::is_under_gst(subject.period)
 }
 
 /// RETNEWPTF: fixes the summary by its checksum and makes the return ready to file.
@@ -101,9 +112,6 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
         Ok(()) => {}
         Err(Fault::Gstn(error)) => return Ok(JobOutcome::refused(&error)),
         Err(Fault::Database(error)) => return Err(error),
-    }
-    if let Err(error) = may_be_filed(tx, subject)? {
-        return Ok(JobOutcome::refused(&error));
     }
     let rows = store::all_rows(tx, subject)?;
     if !isnil && let Err(error) = check_completeness(subject, &rows) {
@@ -215,7 +223,11 @@ mod tests {
     }
 
     fn refused_at_once(books: &Books, isnil: bool) -> Option<&'static str> {
-        match precheck_proceed_to_file(&books.connection, &books.subject("072025"), isnil) {
+        refusal(books, "072025", isnil)
+    }
+
+    fn refusal(books: &Books, period: &str, isnil: bool) -> Option<&'static str> {
+        match precheck_proceed_to_file(&books.connection, &books.subject(period), isnil) {
             Ok(()) => None,
             Err(Fault::Gstn(error)) => Some(error.code),
             Err(Fault::Database(error)) => panic!("{error}"),
@@ -290,6 +302,17 @@ mod tests {
         let summary = books.summary("072025", false).unwrap();
         assert_eq!(summary["isnil"], "Y");
         assert_eq!(books.try_file("072025", &summary), Ok(()));
+        for (month, today, fault) in [
+            ("072025", jiff::civil::date(2025, 6, 30), Some("AUTH113")),
+            ("072025", jiff::civil::date(2025, 7, 1), None),
+            ("072025", jiff::civil::date(2028, 9, 1), Some("RET12590")),
+            ("062017", jiff::civil::date(2017, 7, 1), Some("AUTH113")),
+        ] {
+            let books = Books { today, ..Books::new() };
+            assert_eq!(refusal(&books, month, true), fault, "{month} on {today}: no success is invented");
+        }
+        let newcomer = Books { registered_on: jiff::civil::date(2025, 8, 1), ..Books::new() };
+        assert_eq!(refused_at_once(&newcomer, true), Some("AUTH113"), "before registration");
         let mut books = complete();
         assert_eq!(refused_at_once(&books, true), Some("RET11403"));
         assert_eq!(codes(&books.proceed("072025", true)), ["RET11403"]);
