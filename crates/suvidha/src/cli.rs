@@ -125,6 +125,13 @@ pub(crate) struct Serve {
 
 /// `suvidha sandbox`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Management (JSON both ways, with `Content-Type: application/json`; there is no authentication):
+  POST  /taxpayers         make a taxpayer: `{}`, or any of gstin, state, username, legal_name, …
+  GET   /taxpayers         list them; /taxpayers/GSTIN shows one
+  PATCH /taxpayers/GSTIN   `{\"api_access\": false}` switches API access off as at the portal
+  POST  /reset             `{\"gstin\": GSTIN}` forgets one taxpayer's returns and logins, `{}` all
+  GET   /calls             the calls that arrived, without secrets; ?gstin= narrows them down")]
 pub(crate) struct Sandbox {
     /// Directory that keeps the taxpayers, their returns and the certificate; made at first start
     #[arg(long, value_name = "DIR", default_value = "suvidha-sandbox")]

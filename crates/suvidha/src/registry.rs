@@ -77,9 +77,12 @@ impl RegistryPlace {
     /// A key is made only for a registry that does not exist yet: a new key could not open an old one.
     fn keys(&self, registry_exists: bool, seam: &Seam) -> Result<SealingKeys, Failure> {
         match &self.key {
-            SealingKeySource::File(path) if registry_exists || path.exists() => {
-                Ok(SealingKeys::from_file(path)?)
+            SealingKeySource::File(path) if registry_exists && !path.exists() => {
+                let what = format_args!("the sealing key {} of the registry is missing", path.display());
+                Err(Failure::new(Exit::Config, what)
+                    .remedy("put it back from its backup: no other key opens what is sealed in the registry"))
             }
+            SealingKeySource::File(path) if path.exists() => Ok(SealingKeys::from_file(path)?),
             SealingKeySource::File(path) => {
                 if let Some(directory) = path.parent() {
                     make_private_directory(directory)?;

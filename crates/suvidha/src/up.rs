@@ -267,7 +267,7 @@ impl Answer for Block<'_> {
             ("sandbox", format!("{sandbox}  (leads to the simulated GSTN)")),
             ("production", format!("{production}  (not configured: answers every call with GSP640)")),
             ("simulated GSTN", gstn.clone()),
-            ("its management", gstn_management.clone()),
+            ("its management", format!("{gstn_management}  (new taxpayers: see `suvidha sandbox --help`)")),
             ("its certificate", gstn_certificate.display().to_string()),
             ("demo ASP", asp.aspid.clone()),
             ("its token", asp.token.clone()),
