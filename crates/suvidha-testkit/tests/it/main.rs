@@ -1,7 +1,6 @@
 //! The whole way of a call: client, gateway, GSTN and back, with nothing in between made up.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
-mod clear_tax;
 mod errors;
 mod returns;
 mod sessions;

@@ -13,6 +13,9 @@ const TOKEN: &str = "up/demo-token";
 /// No PAN has an O in the fourth place: it is nobody's.
 const GSTIN: &str = "29DEMOS1234D1ZG";
 const USERNAME: &str = "demo";
+/// The taxpayer of the sample request in ClearTax's documentation, which works as it is printed there.
+const SAMPLE_GSTIN: &str = "33SEEDS1234S1ZC";
+const SAMPLE_USERNAME: &str = "yourusername";
 
 /// What a newcomer needs for a first call.
 pub(super) struct Demo {
@@ -73,20 +76,25 @@ fn demo_token(registry: &Registry, aspid: &AspId, seam: &Seam) -> Result<SecretS
 
 /// The demo taxpayer is the same on every machine, so that a transcript holds everywhere.
 async fn demo_taxpayer(gstn: &Running) -> Result<DemoTaxpayer, Failure> {
+    let gstin = taxpayer(gstn, GSTIN, USERNAME, "Demo Traders").await?;
+    taxpayer(gstn, SAMPLE_GSTIN, SAMPLE_USERNAME, "Sample Traders").await?;
+    let pan = gstin.pan().ok_or_else(|| Failure::new(Exit::Data, "the demo taxpayer has no PAN"))?;
+    Ok(DemoTaxpayer { gstin, username: USERNAME.to_owned(), pan })
+}
+
+/// Makes a taxpayer, unless it is there from an earlier start.
+async fn taxpayer(gstn: &Running, gstin: &str, username: &str, name: &str) -> Result<Gstin, Failure> {
     let wanted = NewTaxpayer {
-        gstin: Some(GSTIN.to_owned()),
-        username: Some(USERNAME.to_owned()),
-        legal_name: Some("Demo Traders Private Limited".to_owned()),
-        trade_name: Some("Demo Traders".to_owned()),
+        gstin: Some(gstin.to_owned()),
+        username: Some(username.to_owned()),
+        legal_name: Some(format!("{name} Private Limited")),
+        trade_name: Some(name.to_owned()),
         ..NewTaxpayer::default()
     };
     match gstn.create_taxpayer(wanted).await {
-        Ok(Taxpayer { gstin, .. }) | Err(TaxpayerError::GstinTaken(gstin)) => {
-            let pan = gstin.pan().ok_or_else(|| Failure::new(Exit::Data, "the demo taxpayer has no PAN"))?;
-            Ok(DemoTaxpayer { gstin, username: USERNAME.to_owned(), pan })
-        }
+        Ok(Taxpayer { gstin, .. }) | Err(TaxpayerError::GstinTaken(gstin)) => Ok(gstin),
         Err(error) => {
-            Err(Failure::new(Exit::Unavailable, format_args!("cannot make the demo taxpayer: {error}")))
+            Err(Failure::new(Exit::Unavailable, format_args!("cannot make the taxpayer {gstin}: {error}")))
         }
     }
 }

@@ -197,7 +197,8 @@ pub(crate) fn post(url: &str, json: &Value) -> (u16, Value) {
     exchange("POST", url, "content-type: application/json", &json.to_string())
 }
 
-fn exchange(method: &str, url: &str, header: &str, body: &str) -> (u16, Value) {
+/// One request with more headers, `\r\n` between them, over plain HTTP: the status and the body.
+pub(crate) fn exchange(method: &str, url: &str, header: &str, body: &str) -> (u16, Value) {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

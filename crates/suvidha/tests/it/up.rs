@@ -7,7 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Place, get, mode};
+use gstn::crypto::{AppKey, PublicKey};
+
+use crate::command::{Place, exchange, get, mode};
 
 #[test]
 fn the_printed_curl_line_works_as_it_stands() {
@@ -16,6 +18,7 @@ fn the_printed_curl_line_works_as_it_stands() {
     let told = fs::read_to_string(place.path("out")).unwrap();
     let curl = told.lines().find(|line| line.starts_with("  curl ")).unwrap();
     let answer = Command::new("sh").args(["-c", &format!("{curl} --silent --fail")]).output().unwrap();
+    assert!(answer.status.success(), "is curl installed? {}", String::from_utf8_lossy(&answer.stderr));
     let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
     assert_eq!(answer["status_cd"], "1", "{answer}");
 
@@ -112,4 +115,24 @@ fn a_directory_that_cannot_be_made_is_told() {
     if cfg!(target_os = "linux") {
         place.run("up --listen 127.0.0.1:0 --data /sys/suvidha").fails(77, "/sys/suvidha");
     }
+}
+
+#[test]
+fn the_sample_request_of_cleartax_works_as_it_is_printed_there() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let gstn = PublicKey::from_pem(fs::read(text(&ready["gstn_certificate"])).unwrap()).unwrap();
+    let app_key = AppKey::from_bytes([7; 32]).encrypt_for(&gstn).unwrap();
+    // Everything but host, token and app key is the placeholder that the document prints.
+    let headers = format!(
+        "Content-Type: application/json\r\nappkey: {app_key}\r\nX-CT-Auth-Token: {}\r\nstate-cd: 33\r\n\
+         ip-usr: 123.456.789.100\r\ntxn: txn123\r\ngstin: gstinNumber\r\nusername: username",
+        text(&ready["asp"]["token"])
+    );
+    let body = format!(r#"{{"action":"OTPREQUEST","app_key":"{app_key}","username":"yourusername"}}"#);
+    let url = format!("{}/api/taxpayerapi/v0.2/authenticate", text(&ready["environments"]["sandbox"]));
+    let answer = exchange("POST", &url, &headers, &body);
+    assert_eq!(answer, (200, serde_json::json!({"status_cd": "1"})));
+    server.stop();
 }
