@@ -5,9 +5,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use serde_json::Value;
-
 use gstn::crypto::{AppKey, PublicKey};
+use serde_json::Value;
 
 use crate::command::{Place, exchange, get, mode};
 
