@@ -93,11 +93,12 @@ pub(crate) async fn answer(
         let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
         error.response(request_id, always_200).map(|body| Content::Whole(body.into()))
     });
-    if !shares_its_connection && !read_to_its_end(body, waits_for_leave, record).await {
+    record.status = response.status();
+    let draining = visit.door.plane.is_draining();
+    if !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(X_REQUEST_ID, header(request_id));
-    record.status = response.status();
     response.map(|content| AnswerBody::new(content, settlement, on_line))
 }
 

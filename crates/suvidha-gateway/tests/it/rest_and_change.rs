@@ -147,11 +147,19 @@ fn a_drain_can_be_announced_to_a_load_balancer_first() {
     let stage = stage::set(gstn.address).with(|config| config.timeouts.drain_announce_ms = 3_000).start();
     let address = stage.address(Sandbox);
     let call = stage.request("GET", PATH, "", "");
+    let mut kept = stage.connect();
+    assert_eq!(kept.send(&call).read().header("connection"), None);
     let draining = std::thread::spawn(move || stage.running.drain(Duration::from_secs(20)));
     let fresh = |request: &str| crate::asp::Asp::connect(address).send(request).read();
     assert!(soon(|| fresh(&request("GET", "/readyz", "", "")).status == 503));
     assert_eq!(fresh(&request("GET", "/healthz", "", "")).status, 200);
     assert_eq!(fresh(&call).status, 200, "announced is not yet closed");
+    let last = kept.send(&call).read();
+    assert_eq!(
+        (last.status, last.header("connection")),
+        (200, Some("close")),
+        "its next call goes elsewhere"
+    );
     assert!(draining.join().unwrap().finished);
 }
 
