@@ -163,8 +163,12 @@ mod tests {
     #[test]
     fn rates_and_items() {
         let two = |first: Value, second: Value| b2b(&json!({"itms": [first, second]}));
+        let bare = json!({"inum": "K/1", "idt": "05-07-2025", "val": 1, "pos": "33", "sply_ty": "INTER", "inv_typ": "R",
+            "flag": "N", "itms": []});
+        let bare = json!({"ecom": {"b2b": [{"stin": NEIGHBOUR, "rtin": CUSTOMER, "inv": [bare]}]}});
         let one = |num: i32, rt: f64, iamt: f64| json!({"num": num, "itm_det": {"rt": rt, "txval": 100, "iamt": iamt}});
         assert_codes(vec![
+            (bare, "RET191107"),
             (two(one(1, 5.0, 5.0), one(2, 18.0, 18.0)), ""),
             (two(one(1, 5.0, 5.0), one(1, 18.0, 18.0)), "RET191172"),
             (two(one(1, 18.0, 18.0), one(2, 18.0, 18.0)), "RET191117"),
