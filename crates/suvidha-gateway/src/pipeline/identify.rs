@@ -48,6 +48,7 @@ pub(crate) fn identify(
     let presented = Presented {
         token: token::presented(&call.head.headers)?,
         clients: client_credentials::presented(&call.head.headers),
+        half: client_credentials::half(&call.head.headers),
     };
     let (asp, credential) = presented.whose(&call.site, &snapshot, now)?;
     plane.touch(visit.lane, credential, now);
@@ -59,6 +60,7 @@ pub(crate) fn identify(
 struct Presented<'a> {
     token: Option<&'a str>,
     clients: [Option<ClientCredentials<'a>>; 2],
+    half: Option<(&'static str, &'static str)>,
 }
 
 type Principal = (Arc<AspEntry>, CredentialId);
@@ -85,12 +87,20 @@ impl Presented<'_> {
                 (Err(error), _) => refusal = Some(error),
             }
         }
-        principal.ok_or_else(|| refusal.unwrap_or_else(|| Error::new(self.nothing_usable())))
+        principal.ok_or_else(|| refusal.unwrap_or_else(|| self.nothing_usable()))
     }
 
-    fn nothing_usable(&self) -> Kind {
-        let anything = self.token.is_some() || self.clients.iter().any(Option::is_some);
-        if anything { Kind::SchemeSwitchedOff } else { Kind::NoCredentials }
+    fn nothing_usable(&self) -> Error {
+        if self.token.is_some() || self.clients.iter().any(Option::is_some) {
+            return Error::new(Kind::SchemeSwitchedOff);
+        }
+        match self.half {
+            Some((there, missing)) => Error::saying(
+                Kind::NoCredentials,
+                format!("The request bears `{there}`, but no `{missing}`."),
+            ),
+            None => Error::new(Kind::NoCredentials),
+        }
     }
 }
 

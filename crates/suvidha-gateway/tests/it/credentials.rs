@@ -28,6 +28,8 @@ fn a_call_without_credentials_is_refused() {
         answer.is_refusal("GSP601", 401);
         assert!(answer.header("www-authenticate").is_some());
     }
+    let mixed = with(&stage, "clientid: a\r\nkarvyclient_secret: b\r\n").text();
+    assert!(mixed.contains("bears `clientid`, but no `client-secret`"), "{mixed}");
     assert!(gstn.seen().is_empty());
 }
 
