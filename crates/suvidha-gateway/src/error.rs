@@ -33,6 +33,7 @@ pub(crate) enum Kind {
     RequestTooSlow,
     BodyEndedEarly,
     UnknownPath,
+    NothingHere,
     WrongMethod,
     ContradictingHeaders,
     /// A fault found by [`gstn::headers`], under its own code.
@@ -72,6 +73,7 @@ impl Kind {
             Self::BodyEndedEarly => "GSP617",
             Self::UnknownPath => "GSP620",
             Self::WrongMethod => "GSP621",
+            Self::NothingHere => "GSP622",
             Self::ContradictingHeaders => "GSP631",
             Self::Header(code) => code,
             Self::NotConfigured => "GSP640",
@@ -224,7 +226,7 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 31] = [
+    const KINDS: [(Kind, u16); 32] = [
         (Kind::NoCredentials, 401),
         (Kind::UnknownToken, 401),
         (Kind::ConflictingCredentials, 400),
@@ -245,6 +247,7 @@ mod tests {
         (Kind::BodyEndedEarly, 400),
         (Kind::UnknownPath, 404),
         (Kind::WrongMethod, 405),
+        (Kind::NothingHere, 404),
         (Kind::ContradictingHeaders, 400),
         (Kind::NotConfigured, 503),
         (Kind::Draining, 503),

@@ -108,7 +108,7 @@ pub(crate) fn respond(
 }
 
 fn missing(words: &str) -> Error {
-    Error::saying(Kind::UnknownPath, words)
+    Error::saying(Kind::NothingHere, words)
 }
 
 fn document(content_type: &'static str, body: impl Into<Bytes>) -> Response<Content> {

@@ -41,8 +41,8 @@ fn error_codes_are_explained_to_programs_and_to_people() {
     let all = get(&stage, "/errors", "").json();
     assert!(all.as_array().unwrap().len() > 100);
     assert!(get(&stage, "/errors", "accept: text/html\r\n").text().contains("href=\"/errors/GSP602\""));
-    get(&stage, "/errors/NOPE", "").is_refusal("GSP620", 404);
-    get(&stage, "/errors/%3Cscript%3E", "accept: text/html\r\n").is_refusal("GSP620", 404);
+    get(&stage, "/errors/NOPE", "").is_refusal("GSP622", 404);
+    get(&stage, "/errors/%3Cscript%3E", "accept: text/html\r\n").is_refusal("GSP622", 404);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn certificates_can_be_fetched_in_every_form() {
             && json["subject"].as_str().unwrap().contains("gstn")
     );
     let elsewhere = |path| Asp::connect(stage.address(Production)).send(request("GET", path, "", "")).read();
-    elsewhere("/certificates/gstn.pem").is_refusal("GSP620", 404);
-    elsewhere("/certificates/ca.pem").is_refusal("GSP620", 404);
+    elsewhere("/certificates/gstn.pem").is_refusal("GSP622", 404);
+    elsewhere("/certificates/ca.pem").is_refusal("GSP622", 404);
 }
 
 #[test]
