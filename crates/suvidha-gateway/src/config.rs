@@ -36,6 +36,9 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request body. Default 134,217,728 (128 MiB).
     pub body_bytes: u64,
+    /// Connections of ASPs that one environment holds at once; more wait to be accepted. Default 10,000. Each takes a
+    /// file descriptor, and each call another one towards GSTN.
+    pub connections: usize,
     /// Idle connections to GSTN kept open, per thread and environment. Default 64; 0 keeps none.
     pub upstream_idle_connections: usize,
 }
@@ -46,6 +49,7 @@ impl Default for Limits {
             head_bytes: 32 * 1024,
             headers: 100,
             body_bytes: 128 * 1024 * 1024,
+            connections: 10_000,
             upstream_idle_connections: 64,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -42,7 +42,13 @@ impl Gateway {
             let (address, of_each_thread) =
                 opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
             let (plane, site) = (Arc::clone(&plane), ArcSwap::from_pointee(site));
-            doors.push(Arc::new(Door { plane, environment, address, site }));
+            doors.push(Arc::new(Door {
+                plane,
+                environment,
+                address,
+                site,
+                connections: AtomicUsize::new(0),
+            }));
             listeners.push(of_each_thread.into_iter());
         }
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });

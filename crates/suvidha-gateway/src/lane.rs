@@ -104,13 +104,22 @@ struct Entrance {
 impl Entrance {
     async fn accept(mut self, listener: TcpListener) {
         loop {
+            let door = Arc::clone(&self.door);
             let accepted = tokio::select! {
                 _ = self.phase.wait_for(|phase| *phase != Phase::Open) => return,
-                accepted = listener.accept() => accepted,
+                accepted = async {
+                    door.room().await;
+                    listener.accept().await
+                } => accepted,
             };
             match accepted {
                 Ok((socket, peer)) => {
-                    tokio::spawn(self.clone().welcome(socket, peer));
+                    let held = door.hold();
+                    let welcome = self.clone().welcome(socket, peer);
+                    tokio::spawn(async move {
+                        welcome.await;
+                        drop(held);
+                    });
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely; some will be free again in a moment.

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gstn::Environment;
 use jiff::Timestamp;
 use suvidha_seam::Seam;
 use suvidha_store::{CredentialId, Registry, Snapshot, StoreError};
+use tokio::time::sleep;
 
 use crate::site::Site;
 
@@ -83,4 +85,33 @@ pub(crate) struct Door {
     pub(crate) environment: Environment,
     pub(crate) address: SocketAddr,
     pub(crate) site: ArcSwap<Site>,
+    /// Connections of ASPs under way.
+    pub(crate) connections: AtomicUsize,
+}
+
+/// How often a full entrance looks whether a connection has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+impl Door {
+    /// Waits until one more connection may be held. Meanwhile they queue in the kernel, as long as there is place.
+    pub(crate) async fn room(&self) {
+        while self.connections.load(Ordering::Relaxed) >= self.site.load().limits.connections {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Counts a connection until what this gives is dropped.
+    pub(crate) fn hold(self: Arc<Self>) -> Held {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Held(self)
+    }
+}
+
+/// A connection that counts.
+pub(crate) struct Held(Arc<Door>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -184,6 +184,7 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
     };
     range("threads", config.threads, 0, 1024, "0 to 1,024")?;
     range("limits.head_bytes", config.limits.head_bytes, 1024, 256 * 1024, "1,024 to 262,144")?;
+    range("limits.connections", config.limits.connections, 1, usize::MAX, "at least 1")?;
     range("limits.headers", config.limits.headers, 16, 100, "16 to 100")?;
     let timeouts = &config.timeouts;
     let longest = 24 * 60 * 60 * 1000;

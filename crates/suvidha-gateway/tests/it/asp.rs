@@ -92,6 +92,15 @@ impl Asp {
         assert_eq!(self.until(b"\r\n\r\n").unwrap(), b"HTTP/1.1 100 Continue");
     }
 
+    /// Whether nothing comes for so long.
+    pub(crate) fn is_silent(&mut self, how_long: Duration) -> bool {
+        let before = self.stream.read_timeout().unwrap();
+        self.stream.set_read_timeout(Some(how_long)).unwrap();
+        let silent = self.stream.peek(&mut [0]).is_err();
+        self.stream.set_read_timeout(before).unwrap();
+        silent
+    }
+
     /// The next answer, read to its end.
     #[track_caller]
     pub(crate) fn read(&mut self) -> Answer {

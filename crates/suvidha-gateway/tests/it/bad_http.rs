@@ -1,5 +1,7 @@
 //! Requests that no decent program sends. Each gets its own answer, in our envelope, before anything is believed.
 
+use std::time::Duration;
+
 use crate::asp::NoAnswer;
 use crate::stage::{self, stage};
 use crate::stand_in::{Act, StandIn};
@@ -131,6 +133,23 @@ fn line_ends_after_a_body_begin_no_request() {
         NoAnswer::Closed,
         "and not told that its head is cut"
     );
+}
+
+#[test]
+fn more_connections_than_allowed_wait_until_one_ends() {
+    let gstn = StandIn::content();
+    let stage = stage::set(gstn.address)
+        .with(|config| {
+            config.threads = 1;
+            config.limits.connections = 2;
+        })
+        .start();
+    let [first, _second] = [stage.connect(), stage.connect()];
+    let mut third = stage.connect();
+    third.send("GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n");
+    assert!(third.is_silent(Duration::from_millis(300)), "there is no room for a third");
+    drop(first);
+    assert_eq!(third.read().status, 200);
 }
 
 #[test]

@@ -27,7 +27,13 @@ fn limits(mut section: Section<'_, '_>) -> Limits {
     if !(16..=100).contains(&headers) {
         section.problem(at, "headers", format_args!("{headers} is outside 16 to 100"));
     }
+    let at = section.locate("connections");
+    let connections = section.get("connections", default.connections);
+    if connections == 0 {
+        section.problem(at, "connections", "nobody could connect; it is at least 1");
+    }
     Limits {
+        connections,
         head_bytes: usize::try_from(head).unwrap_or(default.head_bytes),
         headers,
         body_bytes: bytes(&mut section, "body", default.body_bytes, 1024..=u64::MAX),
