@@ -9,9 +9,11 @@ pub mod envelope;
 mod environment;
 pub mod headers;
 mod identifiers;
+mod secret_string;
 
 pub use environment::{Environment, UnknownEnvironment};
 pub use identifiers::{
     AspId, EntityKind, FinancialYear, Gstin, IdentifierError, IpUsr, Pan, ReturnPeriod, StateCode, Txn,
     check_character,
 };
+pub use secret_string::SecretString;

@@ -16,9 +16,9 @@ use crate::answer::{Stage, check, protocol};
 use crate::base_url::BaseUrl;
 use crate::error::{Error, Origin, Refusal};
 use crate::login::Taxpayer;
-use crate::secret::SecretString;
 use crate::tls;
 use crate::transport::{Answer, Limits, Request, Transport};
+use gstn::SecretString;
 
 /// Where the gateway publishes the certificate of its environment's GSTN.
 const CERTIFICATE_PATH: &str = "/certificates/gstn.pem";

@@ -12,9 +12,9 @@ use crate::answer::{Stage, check, protocol, read};
 use crate::call::{to_json, with_query};
 use crate::error::Error;
 use crate::gsp::{Gsp, put};
-use crate::secret::SecretString;
 use crate::session::Session;
 use crate::transport::Answer;
+use gstn::SecretString;
 
 const AUTHENTICATE: &str = "taxpayerapi/v1.0/authenticate";
 /// GSTN could not read what was encrypted with its certificate: ours is last year's.

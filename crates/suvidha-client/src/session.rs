@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::secret::SecretString;
+use gstn::SecretString;
 
 /// A taxpayer's session at GSTN: the `auth-token`, and the keys under which its calls travel.
 ///

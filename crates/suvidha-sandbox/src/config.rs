@@ -3,9 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use gstn::Environment;
+use gstn::{Environment, SecretString};
 use serde::Deserialize;
-use zeroize::Zeroize;
 
 /// The settings of a sandbox. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,13 +125,13 @@ pub struct ClientCredentials {
     /// Sent by the GSP in the header `clientid`.
     pub client_id: String,
     /// Sent by the GSP in the header `client-secret`.
-    pub client_secret: ClientSecret,
+    pub client_secret: SecretString,
 }
 
 impl ClientCredentials {
     /// Credentials from their two parts.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
-        Self { client_id: client_id.into(), client_secret: ClientSecret(client_secret.into()) }
+        Self { client_id: client_id.into(), client_secret: SecretString::new(client_secret) }
     }
 }
 
@@ -143,43 +142,13 @@ pub struct PublicUser {
     /// The user name.
     pub username: String,
     /// The password, in clear.
-    pub password: ClientSecret,
+    pub password: SecretString,
 }
 
 impl PublicUser {
     /// A user from its two parts.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: ClientSecret(password.into()) }
-    }
-}
-
-/// A secret from the configuration: never shown, wiped on drop.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct ClientSecret(String);
-
-impl ClientSecret {
-    /// The secret, in clear.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for ClientSecret {
-    fn from(secret: String) -> Self {
-        Self(secret)
-    }
-}
-
-impl std::fmt::Debug for ClientSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ClientSecret([redacted])")
-    }
-}
-
-impl Drop for ClientSecret {
-    fn drop(&mut self) {
-        self.0.zeroize();
+        Self { username: username.into(), password: SecretString::new(password) }
     }
 }
 

@@ -32,9 +32,7 @@ mod sessions;
 mod simulator;
 mod taxpayers;
 
-pub use config::{
-    AtSessionLimit, ClientCredentials, ClientSecret, Config, Latency, PublicUser, WhileProcessing,
-};
+pub use config::{AtSessionLimit, ClientCredentials, Config, Latency, PublicUser, WhileProcessing};
 pub use server::{Running, Sandbox, SandboxError};
 pub use taxpayers::{
     Balances, CashBalance, HeadAmounts, MinorHeads, NewTaxpayer, Registration, Taxpayer, TaxpayerError,

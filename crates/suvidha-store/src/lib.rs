@@ -11,9 +11,9 @@
 mod error;
 mod registry;
 mod sealing;
-mod secret;
 
 pub use error::StoreError;
+pub use gstn::SecretString;
 pub use registry::Registry;
 pub use registry::asps::{Asp, AspStatus, NewAsp};
 pub use registry::client_credentials::{ClientCredentialsRow, IssuedClientCredentials};
@@ -21,4 +21,3 @@ pub use registry::credentials::CredentialId;
 pub use registry::snapshot::{AspEntry, Snapshot, TokenLookup};
 pub use registry::tokens::{IssuedToken, NewToken, TokenRow};
 pub use sealing::SealingKeys;
-pub use secret::SecretString;

@@ -8,7 +8,7 @@ use super::columns::{optional_time, parsed, storable, time};
 use super::credentials::{CredentialId, Kind, NewCredential, hash, imported_fault};
 use super::{Registry, asps, token_format};
 use crate::error::StoreError;
-use crate::secret::SecretString;
+use gstn::SecretString;
 
 /// A pair just made. This is the only time its secret can be read.
 #[derive(Debug)]

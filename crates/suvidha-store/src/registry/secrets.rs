@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::Registry;
 use crate::error::StoreError;
 use crate::sealing::{Sealed, SealingKeys, Unopened};
-use crate::secret::SecretString;
+use gstn::SecretString;
 
 /// The text of every canary. What counts is that it opens.
 const CANARY: &str = "suvidha";

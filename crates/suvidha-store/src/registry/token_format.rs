@@ -9,7 +9,7 @@ use gstn::Environment;
 use suvidha_seam::Seam;
 use zeroize::Zeroizing;
 
-use crate::secret::SecretString;
+use gstn::SecretString;
 
 const PREFIX: &str = "svd_";
 const BODY_LENGTH: usize = 43;

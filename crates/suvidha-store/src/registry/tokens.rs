@@ -8,7 +8,7 @@ use super::columns::{optional_time, parsed, storable, time};
 use super::credentials::{CredentialId, Kind, NewCredential, SecretHash, hash, imported_fault};
 use super::{Registry, asps, token_format};
 use crate::error::StoreError;
-use crate::secret::SecretString;
+use gstn::SecretString;
 
 /// What the operator says of a new token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Deserializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret string, such as a token or the GSP's `client-secret` at GSTN.
+use crate::crypto::ct_eq;
+
+/// A secret string, such as an ASP's token, an OTP, an `auth-token` or the GSP's `client-secret` at GSTN.
 ///
 /// Reading it takes an explicit [`expose`](Self::expose), which a reviewer can search for.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -14,8 +15,8 @@ pub struct SecretString(String);
 
 impl SecretString {
     /// Takes `secret` over; the caller should keep no other copy.
-    pub fn new(secret: String) -> Self {
-        Self(secret)
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
     }
 
     /// The secret itself.
@@ -25,7 +26,7 @@ impl SecretString {
 
     /// Whether `other` is the same text. The time taken depends on the lengths only.
     pub fn ct_eq(&self, other: &str) -> bool {
-        verify_slices_are_equal(self.0.as_bytes(), other.as_bytes()).is_ok()
+        ct_eq(self.0.as_bytes(), other.as_bytes())
     }
 }
 
@@ -37,7 +38,7 @@ impl From<String> for SecretString {
 
 impl From<&str> for SecretString {
     fn from(secret: &str) -> Self {
-        Self::new(secret.to_owned())
+        Self::new(secret)
     }
 }
 
@@ -61,6 +62,8 @@ mod tests {
     fn debug_shows_nothing_of_the_secret() {
         let secret = SecretString::from("marker-7c1f");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "SecretString(…) Some(SecretString(…))");
+        assert!(!format!("{:#?}", Some(&secret)).contains("marker"));
+        assert_eq!(secret.expose(), "marker-7c1f");
     }
 
     #[test]
