@@ -25,6 +25,7 @@ mod serve;
 mod signals;
 mod tls;
 mod up;
+mod x509;
 
 use cli::{Cli, Command, ConfigCommand};
 use exit::{Exit, Failure};

@@ -4,11 +4,9 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use jiff::ToSpan;
-use jiff::tz::TimeZone;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SerialNumber,
+    KeyPair, KeyUsagePurpose,
 };
 use serde::Serialize;
 use suvidha_seam::Seam;
@@ -17,6 +15,7 @@ use crate::cli::{DevCa, TlsCommand};
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields};
 use crate::registry::make_private_directory;
+use crate::x509::{self, failed};
 
 /// The authority's name; with its key it is all that a later run needs to sign again.
 const CA_NAME: &str = "Suvidha development CA";
@@ -101,52 +100,31 @@ fn authority(made: &Made, seam: &Seam) -> Result<Issuer<'static, KeyPair>, Failu
 }
 
 fn authority_params(seam: &Seam) -> Result<CertificateParams, Failure> {
-    let mut params = params(Vec::new(), CA_NAME, CA_DAYS, seam)?;
+    let mut params = x509::params(Vec::new(), common_name(CA_NAME), CA_DAYS, seam)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)
 }
 
 fn server_params(names: &[String], days: u16, seam: &Seam) -> Result<CertificateParams, Failure> {
-    let common_name = names.first().map_or("localhost", String::as_str);
-    let mut params = params(names.to_vec(), common_name, days, seam)?;
+    let subject = common_name(names.first().map_or("localhost", String::as_str));
+    let mut params = x509::params(names.to_vec(), subject, days, seam)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }
 
-fn params(
-    names: Vec<String>,
-    common_name: &str,
-    days: u16,
-    seam: &Seam,
-) -> Result<CertificateParams, Failure> {
-    let today = seam.now().to_zoned(TimeZone::UTC).date();
-    let midnight = |days: i64| {
-        let date = today.saturating_add(days.days());
-        rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
-    };
-    let mut params = CertificateParams::new(names).map_err(failed)?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    // Yesterday: the clocks of clients differ.
-    (params.not_before, params.not_after) = (midnight(-1), midnight(days.into()));
-    let mut serial = seam.random::<16>();
-    // A serial number is positive, and not shorter than it looks.
-    serial[0] = serial[0] & 0x7f | 0x40;
-    params.serial_number = Some(SerialNumber::from_slice(&serial));
-    Ok(params)
+fn common_name(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
 }
 
 /// Writes a file in one step: nobody reads half of it, and it never has wider rights than `mode`.
 fn replace(path: &Path, contents: &str, mode: u32) -> Result<(), Failure> {
     crate::files::replace(path, contents.as_bytes(), mode)
         .map_err(|e| Failure::io(Exit::CannotCreate, format_args!("cannot write {}", path.display()), &e))
-}
-
-fn failed(error: rcgen::Error) -> Failure {
-    Failure::new(Exit::Unavailable, format_args!("cannot make the certificate: {error}"))
 }
 
 #[derive(Serialize)]
