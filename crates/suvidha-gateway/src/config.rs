@@ -20,6 +20,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long one phase of a call may take.
     pub timeouts: Timeouts,
+    /// How ASPs get a session of ours.
+    pub getkey: GetKey,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// One entry for each environment that is to be served; at least one, and none twice.
@@ -134,6 +136,43 @@ impl Timeouts {
     }
 }
 
+/// How ASPs get a session of ours: by a GetKey call, signed with the key of a registered certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GetKey {
+    /// How far the timestamp of a GetKey call may be off our clock, in milliseconds, either way: 1,000 to 86,400,000 (a
+    /// day). Each signed message serves once, and is remembered for as long as it would be in time. Default 900,000
+    /// (15 minutes).
+    pub tolerance_ms: u64,
+    /// How long a session lasts, in minutes, unless an ASP has a length of its own: 5 to 64,800 (45 days). Default 360.
+    pub validity_min: u16,
+    /// Failing GetKey calls that one address (of IPv6, one /64) may make in a minute, and at once, before it is told to
+    /// wait: 1 to 100,000. Default 30.
+    pub failures_per_address: u32,
+    /// Failing GetKey calls in the name of one ASP in a minute, and at once, before addresses that it is not known to
+    /// call from are told to wait: 1 to 100,000. Default 60.
+    pub failures_per_asp: u32,
+    /// GetKey calls with which one ASP may succeed in a minute, and at once: 1 to 1,000,000. Some programs make one
+    /// before each call. Default 6,000.
+    pub calls_per_asp: u32,
+    /// How long the certificates before it stay good when an ASP registers a new one by `setasppubcer`, in
+    /// milliseconds: 0 to 2,592,000,000 (30 days). Default 86,400,000 (a day).
+    pub certificate_overlap_ms: u64,
+}
+
+impl Default for GetKey {
+    fn default() -> Self {
+        Self {
+            tolerance_ms: 15 * 60 * 1000,
+            validity_min: 6 * 60,
+            failures_per_address: 30,
+            failures_per_asp: 60,
+            calls_per_asp: 6_000,
+            certificate_overlap_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}
+
 /// One environment: its own listener, upstream and certificates. Nothing is shared with the other one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,11 +251,13 @@ pub struct Identify {
     pub token: bool,
     /// `clientid` with `client-secret`, or `karvyclientid` with `karvyclient_secret`. Default true.
     pub client_credentials: bool,
+    /// `aspid` with `session-id` and `asp-secret`, and with it the GetKey call that makes such sessions. Default true.
+    pub session: bool,
 }
 
 impl Default for Identify {
     fn default() -> Self {
-        Self { token: true, client_credentials: true }
+        Self { token: true, client_credentials: true, session: true }
     }
 }
 

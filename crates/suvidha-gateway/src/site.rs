@@ -11,7 +11,7 @@ use gstn::Environment;
 use gstn::crypto::Certificate;
 use ipnet::IpNet;
 
-use crate::config::{Config, EnvironmentConfig, HeaderChecks, Identify, Limits, Timeouts};
+use crate::config::{Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Limits, Timeouts};
 use crate::tls;
 use crate::upstream::Upstream;
 
@@ -98,6 +98,7 @@ pub(crate) struct Site {
     pub(crate) environment: Environment,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    pub(crate) getkey: GetKey,
     pub(crate) identify: Identify,
     pub(crate) header_checks: HeaderChecks,
     pub(crate) upstream: Option<Upstream>,
@@ -166,6 +167,7 @@ fn build_one(config: &Config, own: &EnvironmentConfig, threads: usize) -> Result
         environment: own.environment,
         limits: config.limits.clone(),
         timeouts: config.timeouts.clone(),
+        getkey: config.getkey.clone(),
         identify: own.identify,
         header_checks: own.header_checks,
         upstream,
@@ -199,6 +201,29 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
     ] {
         if !(1..=longest).contains(&found) {
             let expected = "1 to 86,400,000 (a day)";
+            return Err(StartError::OutOfRange { setting, found, expected });
+        }
+    }
+    check_getkey(&config.getkey)
+}
+
+fn check_getkey(getkey: &GetKey) -> Result<(), StartError> {
+    let a_day = 24 * 60 * 60 * 1000;
+    for (setting, found, low, high, expected) in [
+        ("getkey.tolerance_ms", getkey.tolerance_ms, 1000, a_day, "1,000 to 86,400,000 (a day)"),
+        ("getkey.validity_min", getkey.validity_min.into(), 5, 64_800, "5 to 64,800 (45 days)"),
+        ("getkey.failures_per_address", getkey.failures_per_address.into(), 1, 100_000, "1 to 100,000"),
+        ("getkey.failures_per_asp", getkey.failures_per_asp.into(), 1, 100_000, "1 to 100,000"),
+        ("getkey.calls_per_asp", getkey.calls_per_asp.into(), 1, 1_000_000, "1 to 1,000,000"),
+        (
+            "getkey.certificate_overlap_ms",
+            getkey.certificate_overlap_ms,
+            0,
+            30 * a_day,
+            "0 to 2,592,000,000 (30 days)",
+        ),
+    ] {
+        if !(low..=high).contains(&found) {
             return Err(StartError::OutOfRange { setting, found, expected });
         }
     }

@@ -69,7 +69,7 @@ impl Presented<'_> {
     /// The one ASP that the credentials name. A token goes first; client credentials beside it may be left
     /// over from another GSP, and count only if they are ours and another ASP's.
     fn whose(&self, site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Principal, Error> {
-        let Identify { token: tokens_on, client_credentials: clients_on } = site.identify;
+        let Identify { token: tokens_on, client_credentials: clients_on, .. } = site.identify;
         let token = self.token.filter(|_| tokens_on);
         let mut principal = match token {
             Some(token) => Some(judge(snapshot.by_token(site.environment, token, now), Kind::UnknownToken)?),

@@ -68,6 +68,9 @@ fn a_bad_reload_changes_nothing_and_says_why() {
         ),
         ("head_bytes", changed(&|config| config.limits.head_bytes = 1)),
         ("first_byte_ms", changed(&|config| config.timeouts.first_byte_ms = 0)),
+        ("tolerance_ms", changed(&|config| config.getkey.tolerance_ms = 0)),
+        ("validity_min", changed(&|config| config.getkey.validity_min = 4)),
+        ("failures_per_asp", changed(&|config| config.getkey.failures_per_asp = 0)),
         (
             "/no/such/file",
             changed(&|config| config.environments[1].ca_certificate = Some("/no/such/file".into())),

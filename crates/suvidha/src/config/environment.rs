@@ -83,6 +83,7 @@ fn identify(mut section: Section<'_, '_>) -> Identify {
     Identify {
         token: section.get("token", default.token),
         client_credentials: section.get("client_credentials", default.client_credentials),
+        session: section.get("session", default.session),
     }
 }
 
