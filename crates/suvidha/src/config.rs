@@ -18,6 +18,7 @@ use crate::registry::{DEFAULT_DATA_DIR, Missing, RegistryPlace, SealingKeySource
 
 mod environment;
 mod gateway;
+mod getkey;
 mod log;
 mod reader;
 mod setting;
@@ -25,6 +26,7 @@ mod simulator;
 mod tls_files;
 mod upstream;
 
+pub(crate) use getkey::{SESSION_VALIDITY, session_minutes};
 pub(crate) use log::Log;
 pub(crate) use setting::{duration, network};
 

@@ -1,10 +1,11 @@
-//! `[gateway]`: threads, limits, times and trusted proxies, for both environments alike.
+//! `[gateway]`: threads, limits, times, sessions and trusted proxies, for both environments alike.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use suvidha_gateway::config::{Config, Limits, Timeouts};
 
+use super::getkey;
 use super::reader::Section;
 use super::setting::Bytes;
 
@@ -14,6 +15,7 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         threads: section.get("threads", default.threads),
         limits: limits(section.section("limits")),
         timeouts: timeouts(section.section("timeouts")),
+        getkey: getkey::from_section(section.section("getkey")),
         trusted_proxies: section.get("trusted_proxies", default.trusted_proxies),
         environments: Vec::new(),
     }

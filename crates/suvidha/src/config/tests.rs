@@ -71,9 +71,16 @@ head = "32 KB"
 headers = 1000
 [gateway.timeouts]
 connect = "0s"
+[gateway.getkey]
+tolerance = "0s"
+validity = "90s"
+failures_per_asp = 0
+certificate_overlap = "31d"
 [environments.sandbox]
 listen = "localhost:7780"
 header_checks = "Strict"
+[environments.sandbox.identify]
+sessions = true
 [environments.production]
 listen = "0.0.0.0:443"
 [environments.production.tls]
