@@ -46,10 +46,17 @@ pub enum CertificateError {
     /// The password does not open the PKCS#12 file.
     #[error("the password does not open the .pfx file")]
     PfxPassword,
-    /// The PKCS#12 file is protected in a way that is not supported.
-    #[error("the .pfx file is protected in a way that is not supported: {0}")]
+    /// The PKCS#12 file is written or protected in a way that is not supported.
+    #[error(
+        "the .pfx file is made in a way that is not supported ({0}). Make it anew with openssl 3: \
+         `openssl pkcs12 -legacy -nodes -in old.pfx -out both.pem`, then `openssl pkcs12 -export -in both.pem \
+         -out new.pfx`, and delete both.pem"
+    )]
     PfxUnsupported(String),
     /// The PKCS#12 file lacks something.
     #[error("the .pfx file holds no {0}")]
     PfxMissing(&'static str),
+    /// A PKCS#12 file cannot be made of what was given.
+    #[error("no .pfx file can be made: {0}")]
+    PfxNotWritten(&'static str),
 }

@@ -56,7 +56,7 @@ pub use error::{CertificateError, CryptoError};
 pub use evc::{evc_sid, evc_sign, evc_verify};
 pub use getkey::{getkey_sign, getkey_verify};
 pub use hash::{ct_eq, hmac_sha256, sha256, sha256_hex};
-pub use pfx::open_pfx;
+pub use pfx::{open_pfx, write_pfx};
 pub use rsa::{PrivateKey, PublicKey};
 pub use secret::{AppKey, AspEk, AspSecret, FileKey, Rek, Sek};
 pub use wire::{SealedReply, SealedRequest};

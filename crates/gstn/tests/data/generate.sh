@@ -1,5 +1,5 @@
 #!/bin/sh
-# How the files beside this script were made: by openssl 3, so that the tests check against another implementation.
+# How the files beside this script were made: by openssl 3 and Java's keytool, so that the tests check against another implementation.
 # The keys protect nothing. vectors.json is not made here; file-inner.txt is the text inside its tar.gz.
 set -eu
 cd "$(dirname "$0")"
@@ -46,6 +46,7 @@ export_pfx() { out=$1; shift; openssl pkcs12 -export -inkey key.pkcs8.pem -in ce
 export_pfx modern.pfx -passout pass:open-sesame
 export_pfx legacy.pfx -passout pass:open-sesame -legacy
 export_pfx triple-des.pfx -passout pass:open-sesame -legacy -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1
+export_pfx pbes2-3des.pfx -passout pass:open-sesame -keypbe DES-EDE3-CBC -certpbe DES-EDE3-CBC
 export_pfx rc2-128.pfx -passout pass:open-sesame -legacy -certpbe PBE-SHA1-RC2-128
 export_pfx no-mac.pfx -passout pass:open-sesame -nomac
 export_pfx empty-password.pfx -passout pass:
@@ -54,4 +55,9 @@ export_pfx with-others.pfx -passout pass:open-sesame -certfile rsa4096.certifica
 openssl pkcs12 -export -inkey key.pkcs8.pem -nocerts -passout pass:open-sesame -out key-only.pfx
 openssl pkcs12 -export -nokeys -in certificate.pem -passout pass:open-sesame -out certificate-only.pfx
 openssl pkcs12 -export -inkey ec.key.pem -in ec.certificate.pem -passout pass:open-sesame -out ec.pfx
+rm -f java-sha1.pfx
+keytool -importkeystore -srckeystore modern.pfx -srcstorepass open-sesame -destkeystore java-sha1.pfx \
+  -deststoretype PKCS12 -deststorepass open-sesame -J-Dkeystore.pkcs12.macAlgorithm=HmacPBESHA1 \
+  -J-Dkeystore.pkcs12.keyProtectionAlgorithm=PBEWithHmacSHA1AndAES_256 \
+  -J-Dkeystore.pkcs12.certProtectionAlgorithm=PBEWithHmacSHA1AndAES_128
 chmod 644 *.pem *.der *.pfx

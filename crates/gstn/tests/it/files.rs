@@ -1,6 +1,9 @@
 //! `.pfx` files of ASPs, as today's and yesterday's openssl makes them.
 
-use gstn::crypto::{Certificate, CertificateError, PrivateKey, open_pfx};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use gstn::crypto::{Certificate, CertificateError, PrivateKey, open_pfx, write_pfx};
 
 use crate::{data, text};
 
@@ -13,7 +16,9 @@ fn assert_opens(name: &str, password: &str) {
 
 #[test]
 fn a_pfx_of_any_age_opens() {
-    for name in ["modern.pfx", "legacy.pfx", "triple-des.pfx", "no-mac.pfx"] {
+    let opened =
+        ["modern.pfx", "legacy.pfx", "triple-des.pfx", "no-mac.pfx", "pbes2-3des.pfx", "java-sha1.pfx"];
+    for name in opened {
         assert_opens(name, "open-sesame");
     }
     assert_opens("empty-password.pfx", "");
@@ -43,9 +48,70 @@ fn a_pfx_that_lacks_something_says_what() {
     );
     assert_eq!(refused("certificate-only.pfx"), CertificateError::PfxMissing("private key"));
     assert!(matches!(refused("ec.pfx"), CertificateError::Key(_)));
-    assert!(matches!(refused("rc2-128.pfx"), CertificateError::PfxUnsupported(_)));
     assert!(matches!(refused("certificate.der"), CertificateError::NotPfx(_)));
     assert!(matches!(refused("certificate.pem"), CertificateError::NotPfx(_)));
+}
+
+#[test]
+fn a_pfx_that_cannot_be_read_says_how_to_convert_it() {
+    let modern = data("modern.pfx");
+    assert_eq!(modern[..2], [0x30, 0x82], "a length of two bytes");
+    let ber = [&[0x30, 0x80], &modern[4..], &[0, 0]].concat();
+    for (what, bytes) in [("RC2 of 128 bits", data("rc2-128.pfx")), ("BER", ber)] {
+        let refused = open_pfx(&bytes, "open-sesame").unwrap_err();
+        assert!(matches!(refused, CertificateError::PfxUnsupported(_)), "{what}: {refused:?}");
+        assert!(refused.to_string().contains("openssl pkcs12 -legacy"), "{what}: {refused}");
+    }
+}
+
+#[test]
+fn a_pfx_is_written_as_openssl_reads_it() {
+    let key = PrivateKey::from_pem(text("key.pkcs8.pem")).unwrap();
+    let certificate = Certificate::from_pem(text("certificate.pem")).unwrap();
+    for (passphrase, name) in [("open-sesame", "asp"), ("रहस्य", "करदाता"), ("", "no passphrase")]
+    {
+        let pfx = write_pfx(&key, &certificate, passphrase, name).unwrap();
+        let (read, beside) = open_pfx(&pfx, passphrase).unwrap();
+        assert_eq!((&*read.pkcs8_pem(), beside), (&*key.pkcs8_pem(), certificate.clone()));
+        assert_eq!(open_pfx(&pfx, "guess").unwrap_err(), CertificateError::PfxPassword);
+    }
+
+    let pfx = write_pfx(&key, &certificate, "open-sesame", "asp").unwrap();
+    let told = openssl(&["pkcs12", "-info", "-nodes", "-passin", "pass:open-sesame"], &pfx);
+    let bags: String = text("key.pkcs8.pem") + &text("certificate.pem");
+    for line in bags.lines().chain(["    friendlyName: asp"]) {
+        assert!(told.contains(line), "{line} is not in:\n{told}");
+    }
+    let scheme = "PBES2, PBKDF2, AES-256-CBC, Iteration 100000, PRF hmacWithSHA256";
+    assert!(told.contains("MAC: sha256, Iteration 100000") && told.matches(scheme).count() == 2, "{told}");
+}
+
+#[test]
+fn no_pfx_is_made_of_what_does_not_belong_together() {
+    let key = PrivateKey::from_pem(text("key.pkcs8.pem")).unwrap();
+    let others = Certificate::from_pem(text("rsa4096.certificate.pem")).unwrap();
+    let own = Certificate::from_pem(text("certificate.pem")).unwrap();
+    for (certificate, name) in [(&others, "asp"), (&own, "🗝")] {
+        let refused = write_pfx(&key, certificate, "open-sesame", name).unwrap_err();
+        assert!(matches!(refused, CertificateError::PfxNotWritten(_)), "{refused}");
+    }
+}
+
+/// What openssl says on both its outputs when it gets `input`.
+fn openssl(arguments: &[&str], input: &[u8]) -> String {
+    let mut child = Command::new("openssl")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("openssl is installed");
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(output.status.success(), "{told}");
+    told
 }
 
 #[test]
