@@ -4,7 +4,7 @@
 //! the same as nothing, and a number does where a text is usual.
 
 mod peek;
-mod tolerant;
+pub(crate) mod tolerant;
 
 use std::fmt;
 

@@ -24,6 +24,8 @@ pub const ASPID: &str = "aspid";
 pub const ASP_SECRET: &str = "asp-secret";
 /// An ASP's GSP session.
 pub const SESSION_ID: &str = "session-id";
+/// An ASP's account password, for the GSP's own utility APIs.
+pub const PASSWORD: &str = "password";
 /// What `txn` was called in the older form of GetKey.
 pub const MESSAGE_ID: &str = "message-id";
 /// Name and version of the ASP's program.

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod crypto;
 pub mod envelope;
 mod environment;
+pub mod getkey;
 pub mod headers;
 mod identifiers;
 mod secret_string;

@@ -5,6 +5,7 @@ use gstn::crypto::{
     evc_verify, getkey_sign, getkey_verify, hmac_sha256, sha256_hex,
 };
 use gstn::envelope::Reply;
+use gstn::getkey::GetKeyStamp;
 use serde_json::{Value, json};
 
 use crate::text;
@@ -41,7 +42,13 @@ fn an_asp_proves_itself_by_its_signature() {
         getkey_verify(certificate.public_key(), aspid, timestamp, signed).unwrap();
         getkey_verify(certificate.public_key(), aspid, &timestamp[1..], signed).unwrap_err();
         getkey_verify(certificate.public_key(), "7857622156", timestamp, signed).unwrap_err();
+        assert_eq!(GetKeyStamp::parse(timestamp).unwrap().to_string(), timestamp);
     }
+    let instants = signatures
+        .iter()
+        .map(|signature| GetKeyStamp::parse(str_of(signature, "timestamp")).unwrap().instant().to_string());
+    let (november, new_year) = ("2026-11-22T04:45:30Z", "2026-12-31T18:30:00Z");
+    assert!(instants.eq([november, november, november, new_year]));
 }
 
 #[test]
