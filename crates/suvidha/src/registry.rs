@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -74,21 +75,9 @@ impl RegistryPlace {
         Ok(Registry::open(&self.path, keys, seam.clone())?)
     }
 
-    /// A key is made only for a registry that does not exist yet: a new key could not open an old one.
     fn keys(&self, registry_exists: bool, seam: &Seam) -> Result<SealingKeys, Failure> {
         match &self.key {
-            SealingKeySource::File(path) if registry_exists && !path.exists() => {
-                let what = format_args!("the sealing key {} of the registry is missing", path.display());
-                Err(Failure::new(Exit::Config, what)
-                    .remedy("put it back from its backup: no other key opens what is sealed in the registry"))
-            }
-            SealingKeySource::File(path) if path.exists() => Ok(SealingKeys::from_file(path)?),
-            SealingKeySource::File(path) => {
-                if let Some(directory) = path.parent() {
-                    make_private_directory(directory)?;
-                }
-                Ok(SealingKeys::create_file(path, seam)?)
-            }
+            SealingKeySource::File(path) => keys_in_file(path, registry_exists, seam),
             SealingKeySource::Variable(name) => match env::var(name) {
                 Ok(value) => Ok(SealingKeys::from_env_value(&value)?),
                 Err(_) => Err(Failure::new(
@@ -97,6 +86,43 @@ impl RegistryPlace {
                 )),
             },
         }
+    }
+}
+
+/// A key is made only for a registry that does not exist yet: a new key could not open an old one.
+fn keys_in_file(path: &Path, registry_exists: bool, seam: &Seam) -> Result<SealingKeys, Failure> {
+    let exists = path.try_exists();
+    match exists.map_err(|e| {
+        Failure::io(Exit::Io, format_args!("cannot look for the sealing key {}", path.display()), &e)
+    })? {
+        true => SealingKeys::from_file(path).map_err(unusable_keys),
+        false if registry_exists => {
+            let what = format_args!("the sealing key {} of the registry is missing", path.display());
+            Err(Failure::new(Exit::Config, what).remedy(RESTORE_KEYS))
+        }
+        false => {
+            if let Some(directory) = path.parent() {
+                make_private_directory(directory)?;
+            }
+            Ok(SealingKeys::create_file(path, seam)?)
+        }
+    }
+}
+
+/// What to do about a key file that is lost or damaged.
+const RESTORE_KEYS: &str = "put it back from its backup: no other key opens what is sealed in the registry";
+
+fn unusable_keys(error: StoreError) -> Failure {
+    use StoreError as E;
+    match &error {
+        E::NoSealingKey { .. } | E::MalformedSealingKey { .. } | E::RepeatedSealingKey { .. } => {
+            Failure::from(error).remedy(RESTORE_KEYS)
+        }
+        // It can be read, but is no text.
+        E::File { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+            Failure::new(Exit::Config, error).remedy(RESTORE_KEYS)
+        }
+        _ => error.into(),
     }
 }
 

@@ -95,16 +95,6 @@ fn what_is_not_there_is_told_apart_from_a_wrong_command_line() {
 }
 
 #[test]
-fn a_lost_sealing_key_is_noticed_and_not_replaced() {
-    let place = Place::new();
-    added(&place);
-    std::fs::remove_file(place.path("suvidha-data/sealing.key")).unwrap();
-    let ended = place.run("asp list");
-    assert!(ended.code != 0 && ended.err.contains("sealing.key"), "{}", ended.err);
-    assert!(!place.path("suvidha-data/sealing.key").exists());
-}
-
-#[test]
 fn secrets_come_from_standard_input_and_are_kept_sealed() {
     let place = Place::new();
     let set = "secret set gstn/sandbox/client-secret";

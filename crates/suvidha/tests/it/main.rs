@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod help;
 mod kill;
+mod sealing_key;
 mod secrets;
 mod serve;
 mod tls;
