@@ -190,17 +190,29 @@ struct PrivateParts {
 }
 
 impl PrivateKey {
-    /// Makes a new key of 2048 bits, GSTN's size. The one place of this crate that draws randomness itself,
-    /// through aws-lc-rs: primes cannot be passed in as bytes. Takes tens to hundreds of milliseconds.
+    /// Makes a new key of 2048, 3072 or 4096 bits. The one place of this crate that draws randomness itself,
+    /// through aws-lc-rs: primes cannot be passed in as bytes. Takes tens of milliseconds to several seconds.
+    ///
+    /// # Errors
+    /// [`CertificateError::KeySize`] for any other size; [`CertificateError::Key`] if the operating system
+    /// gives no randomness.
+    pub fn generate(bits: usize) -> Result<Self, CertificateError> {
+        let size = match bits {
+            2048 => KeySize::Rsa2048,
+            3072 => KeySize::Rsa3072,
+            4096 => KeySize::Rsa4096,
+            _ => return Err(CertificateError::KeySize { bits }),
+        };
+        Self::from_key_pair(KeyPair::generate(size).map_err(rejected)?)
+    }
+
+    /// Makes a new key of 2048 bits, GSTN's size.
     pub fn generate_2048() -> Self {
         #[expect(
             clippy::expect_used,
             reason = "without randomness from the operating system nothing here can work"
         )]
-        KeyPair::generate(KeySize::Rsa2048)
-            .ok()
-            .and_then(|pair| Self::from_key_pair(pair).ok())
-            .expect("aws-lc-rs makes RSA keys it accepts")
+        Self::generate(2048).expect("aws-lc-rs makes RSA keys it accepts")
     }
 
     /// Reads an unencrypted PKCS#8 PrivateKeyInfo in DER.

@@ -135,3 +135,11 @@ fn a_new_key_is_kept_as_pem() {
     assert_eq!(key.public_key().bits(), 2048);
     assert!(!format!("{key:?}").contains(&key.pkcs8_pem().lines().nth(5).unwrap()[..20]));
 }
+
+#[test]
+fn a_new_key_is_as_large_as_wanted_within_what_is_accepted() {
+    assert_eq!(PrivateKey::generate(3072).unwrap().public_key().bits(), 3072);
+    for bits in [0, 1024, 2500, 8192] {
+        assert_eq!(PrivateKey::generate(bits).unwrap_err(), CertificateError::KeySize { bits });
+    }
+}

@@ -3,10 +3,12 @@
 mod connection;
 mod failure;
 mod filing;
+mod keygen;
 mod login;
 mod public;
 mod returns;
 mod rows;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -66,6 +68,10 @@ The token is best given in the environment (SUVIDHA_TOKEN) or in a file (--token
     Reset(returns::Reset),
     /// File a GSTR-1, signed with an OTP sent to the signatory. There is no way back
     File(filing::File),
+    /// Make the ASP's key pair for GetKey: private key, self-signed certificate, .pfx and .cer
+    ///
+    /// Needs no gateway and no login. Existing files are never overwritten.
+    Keygen(keygen::Keygen),
 }
 
 /// Runs `suvidha gst …`.
@@ -86,6 +92,7 @@ pub(crate) fn run(gst: Gst, output: Output, seam: &Seam) -> Result<(), Failure> 
             GstCommand::Summary(summary) => summary.run(&place, output).await,
             GstCommand::Reset(reset) => reset.run(&place, output).await,
             GstCommand::File(file) => file.run(&place, output).await,
+            GstCommand::Keygen(keygen) => keygen.run(output, seam),
         }
     })
 }

@@ -6,6 +6,7 @@ mod asp;
 mod command;
 mod config;
 mod help;
+mod keygen;
 mod kill;
 mod sealing_key;
 mod secrets;
