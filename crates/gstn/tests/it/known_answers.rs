@@ -61,6 +61,8 @@ fn an_asp_session_key_goes_under_the_secret_and_the_secret_under_the_session_key
     assert_eq!(secret.open_session_key(enc_key).unwrap(), session_key);
     assert_eq!(session_key.seal_asp_secret(&secret), header);
     assert_eq!(session_key.open_asp_secret(header).unwrap(), secret);
+    let url_safe = format!(" {} ", header.replace('+', "-").replace('/', "_"));
+    assert_eq!(session_key.open_asp_secret(&url_safe).unwrap(), secret);
 }
 
 #[test]
