@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use gstn::Environment;
 use jiff::Timestamp;
 use suvidha_seam::Seam;
-use suvidha_store::{CredentialId, Registry, Snapshot, StoreError};
+use suvidha_store::{Registry, Snapshot, StoreError, Used};
 use tokio::time::sleep;
 
 use crate::site::Site;
@@ -26,8 +26,8 @@ pub(crate) struct Plane {
     draining: AtomicBool,
     /// New calls are refused.
     closing: AtomicBool,
-    /// Credentials used since the registry was last told, for each thread.
-    touched: Vec<Mutex<HashMap<CredentialId, Timestamp>>>,
+    /// What was used since the registry was last told, for each thread.
+    touched: Vec<Mutex<HashMap<Used, Timestamp>>>,
 }
 
 impl Plane {
@@ -42,20 +42,20 @@ impl Plane {
         })
     }
 
-    /// Notes that a credential was used; the keeper tells the registry.
-    pub(crate) fn touch(&self, lane: usize, credential: CredentialId, at: Timestamp) {
-        self.touched[lane].lock().unwrap_or_else(PoisonError::into_inner).insert(credential, at);
+    /// Notes what an ASP proved itself with; the keeper tells the registry.
+    pub(crate) fn touch(&self, lane: usize, used: Used, at: Timestamp) {
+        self.touched[lane].lock().unwrap_or_else(PoisonError::into_inner).insert(used, at);
     }
 
     /// The uses noted since this was last asked.
-    pub(crate) fn take_touched(&self) -> Vec<(CredentialId, Timestamp)> {
+    pub(crate) fn take_touched(&self) -> Vec<(Used, Timestamp)> {
         let taken = self
             .touched
             .iter()
             .map(|lane| std::mem::take(&mut *lane.lock().unwrap_or_else(PoisonError::into_inner)));
         let mut latest = HashMap::new();
-        for (credential, at) in taken.flatten() {
-            let known = latest.entry(credential).or_insert(at);
+        for (used, at) in taken.flatten() {
+            let known = latest.entry(used).or_insert(at);
             *known = at.max(*known);
         }
         latest.into_iter().collect()

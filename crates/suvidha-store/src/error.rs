@@ -7,7 +7,7 @@ use gstn::{AspId, Environment};
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
-use crate::registry::credentials::CredentialId;
+use crate::registry::ids::{CertificateId, CredentialId};
 
 /// Why the registry refused, or could not do, what was asked. No variant carries a secret.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,71 @@ pub enum StoreError {
         client_id: String,
         /// The id of the existing pair.
         id: CredentialId,
+    },
+    /// The ASP has a secret or a password in that environment.
+    #[error(
+        "ASP {aspid} is enrolled in {environment} already; rotate its secret or reset its password instead"
+    )]
+    AlreadyEnrolled {
+        /// The ASP that was named.
+        aspid: AspId,
+        /// The environment.
+        environment: Environment,
+    },
+    /// The secret's last change is not over, and more than two at once would leave no key to wrap a session key in
+    /// that everybody has.
+    #[error(
+        "the last change of ASP {aspid}'s secret in {environment} runs until {until}; retire the older secret first"
+    )]
+    SecretOverlap {
+        /// The ASP that was named.
+        aspid: AspId,
+        /// The environment.
+        environment: Environment,
+        /// When the overlap ends by itself.
+        until: Timestamp,
+    },
+    /// A certificate or public key cannot be registered.
+    #[error("the certificate cannot be used: {reason}")]
+    InvalidCertificate {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No such certificate of that ASP.
+    #[error("ASP {aspid} has no certificate with the id {id}")]
+    CertificateNotFound {
+        /// The ASP that was named.
+        aspid: AspId,
+        /// The id that was named.
+        id: CertificateId,
+    },
+    /// No such session key.
+    #[error("there is no session key {id} in {environment}")]
+    SessionKeyNotFound {
+        /// The environment that was named.
+        environment: Environment,
+        /// The id that was named.
+        id: u8,
+    },
+    /// The session key cannot be retired, for no other makes new sessions.
+    #[error(
+        "session key {id} of {environment} makes the new sessions; rotate first, wait until the new key has taken \
+         over and the sessions of this one are over, then retire it"
+    )]
+    SessionKeyInUse {
+        /// The environment.
+        environment: Environment,
+        /// The key.
+        id: u8,
+    },
+    /// A session id has one byte for the number of its key.
+    #[error(
+        "all 255 session keys of {environment} are used up, and no number is given twice; stay with the key that is \
+         there, or move to a new registry, where they are counted from 1"
+    )]
+    SessionKeysUsedUp {
+        /// The environment.
+        environment: Environment,
     },
     /// No such sealed secret.
     #[error("no secret is kept under the name {0:?}")]

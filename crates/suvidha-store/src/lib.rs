@@ -4,9 +4,9 @@
 //! administer it call its methods, all of which block; the data plane never does: it answers from a
 //! [`Snapshot`] and asks [`Registry::version`] now and then whether there is a newer one to take.
 //!
-//! Nothing a thief of the file could present is in it. Tokens and client secrets are kept as SHA-256
-//! hashes; what must be recovered, such as the GSP's own secret at GSTN, is sealed with AES-256-GCM
-//! under [`SealingKeys`] that live elsewhere.
+//! Nothing a thief of the file could present is in it. Tokens, client secrets and passwords are kept as SHA-256
+//! hashes; what must be recovered (the GSP's own secret at GSTN, the ASPs' secrets, the keys of GSP sessions) is
+//! sealed with AES-256-GCM under [`SealingKeys`] that live elsewhere.
 
 mod error;
 mod registry;
@@ -15,9 +15,15 @@ mod sealing;
 pub use error::StoreError;
 pub use gstn::SecretString;
 pub use registry::Registry;
+pub use registry::asp_secrets::{AspSecretRow, IssuedAspSecret, SecretEntry};
 pub use registry::asps::{Asp, AspStatus, NewAsp};
+pub use registry::certificates::{CertificateEntry, CertificateRow, CertificateState};
 pub use registry::client_credentials::{ClientCredentialsRow, IssuedClientCredentials};
-pub use registry::credentials::CredentialId;
-pub use registry::snapshot::{AspEntry, Snapshot, TokenLookup};
+pub use registry::enrolment::Enrolment;
+pub use registry::ids::{AspSecretId, CertificateId, CredentialId};
+pub use registry::passwords::{IssuedPassword, PasswordRow};
+pub use registry::session_keys::{SessionKey, SessionKeyRow, SessionKeyState};
+pub use registry::snapshot::{AspEntry, GetKeyEntry, Snapshot, TokenLookup};
 pub use registry::tokens::{IssuedToken, NewToken, TokenRow};
+pub use registry::uses::Used;
 pub use sealing::SealingKeys;

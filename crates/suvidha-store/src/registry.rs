@@ -8,18 +8,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use suvidha_seam::Seam;
 
+use self::certificates::ParsedKeys;
 use crate::error::StoreError;
 use crate::sealing::SealingKeys;
 
+pub(crate) mod asp_secrets;
 pub(crate) mod asps;
+pub(crate) mod certificates;
 pub(crate) mod client_credentials;
 mod columns;
-pub(crate) mod credentials;
+mod credentials;
+pub(crate) mod enrolment;
+pub(crate) mod ids;
+mod letters;
+pub(crate) mod passwords;
 mod schema;
 mod secrets;
+pub(crate) mod session_keys;
 pub(crate) mod snapshot;
 mod token_format;
 pub(crate) mod tokens;
+pub(crate) mod uses;
 
 /// The ASPs, their credentials, and the GSP's sealed secrets.
 ///
@@ -30,6 +39,8 @@ pub struct Registry(Arc<Shared>);
 
 struct Shared {
     connection: Mutex<Connection>,
+    /// What the last snapshot parsed.
+    parsed_keys: Mutex<ParsedKeys>,
     keys: SealingKeys,
     seam: Seam,
 }
@@ -42,8 +53,8 @@ impl Registry {
     /// newer than ours, [`StoreError::MissingSealingKey`] or [`StoreError::WrongSealingKey`] when `keys`
     /// cannot open what the file holds.
     pub fn open(path: &Path, keys: SealingKeys, seam: Seam) -> Result<Self, StoreError> {
-        let connection = schema::open(path)?;
-        let registry = Self(Arc::new(Shared { connection: Mutex::new(connection), keys, seam }));
+        let connection = Mutex::new(schema::open(path)?);
+        let registry = Self(Arc::new(Shared { connection, parsed_keys: Mutex::default(), keys, seam }));
         registry.check_sealing_keys()?;
         Ok(registry)
     }
@@ -69,6 +80,12 @@ impl Registry {
         }
         transaction.commit()?;
         Ok(done)
+    }
+
+    /// Brings what the log holds into the file and empties it, so that what was wiped is nowhere in the files. Not if
+    /// another process is reading: then the log goes on, and is overwritten in time.
+    fn empty_log(&self) -> Result<(), StoreError> {
+        Ok(self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
     /// Whoever panicked while holding the lock had its transaction rolled back: the connection is sound.

@@ -7,7 +7,7 @@ mod token;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use suvidha_store::{AspEntry, CredentialId, Snapshot, TokenLookup};
+use suvidha_store::{AspEntry, CredentialId, Snapshot, TokenLookup, Used};
 
 use self::client_credentials::ClientCredentials;
 use super::route::{Routed, Target};
@@ -51,7 +51,7 @@ pub(crate) fn identify(
         half: client_credentials::half(&call.head.headers),
     };
     let (asp, credential) = presented.whose(&call.site, &snapshot, now)?;
-    plane.touch(visit.lane, credential, now);
+    plane.touch(visit.lane, Used::Credential(credential), now);
     record.asp = Some(Arc::clone(&asp));
     Ok(call.advance(|routed| Identified { target: routed.into_target(), asp }))
 }

@@ -46,6 +46,8 @@ pub struct Asp {
     pub always_200: bool,
     /// Demand every mandatory GSTN header, or not; `None` leaves it to the environment.
     pub strict_headers: Option<bool>,
+    /// How long its GSP sessions last, in minutes; `None` leaves it to the gateway.
+    pub session_validity_min: Option<u16>,
     /// UTC, to the millisecond.
     pub created_at: Timestamp,
 }
@@ -94,6 +96,7 @@ impl Registry {
                 allowed_ips: Vec::new(),
                 always_200: false,
                 strict_headers: None,
+                session_validity_min: None,
                 created_at,
             };
             transaction.execute(
@@ -253,6 +256,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Asp> {
         allowed_ips: Vec::new(),
         always_200: row.get("always_200")?,
         strict_headers: row.get("strict_headers")?,
+        session_validity_min: row.get("session_validity_min")?,
         created_at: time(row, "created_at")?,
     })
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::columns::{optional_time, parsed, storable, time};
-use super::credentials::{CredentialId, Kind, NewCredential, hash, imported_fault};
+use super::credentials::{Kind, NewCredential, hash, imported_fault};
+use super::ids::CredentialId;
 use super::{Registry, asps, token_format};
 use crate::error::StoreError;
 use gstn::SecretString;

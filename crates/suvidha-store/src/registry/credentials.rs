@@ -1,47 +1,13 @@
 //! What tokens and client credentials have in common: an id, an owner, an environment, a hash, an end.
 
-use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
-
 use aws_lc_rs::digest;
 use gstn::{AspId, Environment};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::ids::CredentialId;
 use super::{Registry, asps};
 use crate::error::StoreError;
-
-/// Names a token or a pair of client credentials, in logs and on the command line. No secret, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CredentialId(i64);
-
-impl CredentialId {
-    /// The number itself.
-    pub fn as_i64(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for CredentialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for CredentialId {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
-
-impl From<i64> for CredentialId {
-    fn from(number: i64) -> Self {
-        Self(number)
-    }
-}
 
 /// SHA-256 of a token or client secret.
 ///
@@ -105,31 +71,11 @@ impl NewCredential<'_> {
                 self.expires_at.map(Timestamp::as_millisecond),
             ],
         )?;
-        Ok(CredentialId(transaction.last_insert_rowid()))
+        Ok(transaction.last_insert_rowid().into())
     }
 }
 
 impl Registry {
-    /// Notes when credentials were last used, many at once. An earlier time than the one noted is passed
-    /// over, as are ids that do not exist. Does not move the version.
-    pub fn touch(&self, used: &[(CredentialId, Timestamp)]) -> Result<(), StoreError> {
-        if used.is_empty() {
-            return Ok(());
-        }
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut touch = transaction.prepare_cached(
-                "UPDATE credential SET last_used_at = ?2
-                 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)",
-            )?;
-            for (id, at) in used {
-                touch.execute(params![id.0, at.as_millisecond()])?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-
     /// Revoking twice is revoking once: the first time stays.
     pub(super) fn revoke(&self, aspid: &AspId, kind: Kind, id: CredentialId) -> Result<(), StoreError> {
         let now = self.0.seam.now();
@@ -139,14 +85,14 @@ impl Registry {
             transaction
                 .query_row(
                     "SELECT 1 FROM credential WHERE id = ?1 AND aspid = ?2 AND kind = ?3",
-                    params![id.0, aspid.as_str(), kind.as_str()],
+                    params![id.as_i64(), aspid.as_str(), kind.as_str()],
                     |_| Ok(()),
                 )
                 .optional()?
                 .ok_or_else(missing)?;
             transaction.execute(
                 "UPDATE credential SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
-                params![id.0, now.as_millisecond()],
+                params![id.as_i64(), now.as_millisecond()],
             )?;
             Ok(())
         })

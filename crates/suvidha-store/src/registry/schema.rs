@@ -10,7 +10,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::StoreError;
 
 /// The n-th entry takes the schema from version n to n + 1. Entries are never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_registry.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_registry.sql"), include_str!("migrations/0002_getkey.sql")];
 
 /// Marks the file as ours ("SVDR"), so that no other program's database is ever migrated.
 const APPLICATION_ID: i32 = 0x5356_4452;
@@ -84,7 +85,8 @@ fn foreign(error: StoreError, path: &Path) -> StoreError {
     }
 }
 
-/// WAL lets readers go on while another process writes; FULL makes a commit survive a power cut.
+/// WAL lets readers go on while another process writes; FULL makes a commit survive a power cut; what is deleted
+/// is overwritten.
 fn configure(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let mode = enter_wal(connection)?;
     if mode != "wal" {
@@ -92,6 +94,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(())
 }
 
@@ -141,6 +144,7 @@ mod tests {
             |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0)).unwrap();
         assert_eq!(number("synchronous"), 2);
         assert_eq!(number("foreign_keys"), 1);
+        assert_eq!(number("secure_delete"), 1);
         assert_eq!(number("busy_timeout"), 5000);
     }
 

@@ -10,6 +10,13 @@ use gstn::SecretString;
 /// The text of every canary. What counts is that it opens.
 const CANARY: &str = "suvidha";
 
+/// Every table with sealed texts, and what each of its rows is sealed for, in SQL.
+const SEALED: [(&str, &str); 3] = [
+    ("secret", "name"),
+    ("asp_secret", "'asp-secret:' || environment || ':' || aspid"),
+    ("session_key", "'session-key:' || environment || ':' || id"),
+];
+
 impl Registry {
     /// Seals `secret` and keeps it under `name`, such as `gstn/sandbox/client-secret`, in place of an
     /// earlier one.
@@ -59,8 +66,8 @@ impl Registry {
         })
     }
 
-    /// Seals every secret anew under the first key of the ring, after which the others may leave it.
-    /// Answers how many secrets were sealed under another key before.
+    /// Seals every secret anew under the first key of the ring, after which the others may leave it: those that
+    /// have names, the ASPs' and the session keys. Answers how many secrets were sealed under another key before.
     ///
     /// So a key is changed: put the new one first in the ring, restart whatever has the registry open,
     /// call this, take the old one out.
@@ -68,24 +75,40 @@ impl Registry {
     /// # Errors
     /// As [`secret`](Self::secret); then nothing is changed.
     pub fn reseal_secrets(&self) -> Result<usize, StoreError> {
-        let keys = &self.0.keys;
         self.change(|transaction| {
             self.keep_canary(transaction)?;
-            let mut stale = transaction
-                .prepare("SELECT key_id, nonce, ciphertext, name FROM secret WHERE key_id <> ?1")?;
-            let stale = stale
-                .query_map([keys.sealing_id()], |row| Ok((row.get::<_, String>("name")?, sealed(row)?)))?
-                .collect::<Result<Vec<_>, _>>()?;
-            for (name, old) in &stale {
-                let new = keys.seal(name, open(keys, name, old)?.expose(), &self.0.seam);
-                transaction.execute(
-                    "UPDATE secret SET key_id = ?2, nonce = ?3, ciphertext = ?4 WHERE name = ?1",
-                    params![name, new.key_id, new.nonce, new.ciphertext],
-                )?;
+            let mut count = 0;
+            for (table, purpose) in SEALED {
+                count += self.reseal_table(transaction, table, purpose)?;
             }
-            transaction.execute("DELETE FROM sealing_key WHERE key_id <> ?1", [keys.sealing_id()])?;
-            Ok(stale.len())
+            transaction.execute("DELETE FROM sealing_key WHERE key_id <> ?1", [self.0.keys.sealing_id()])?;
+            Ok(count)
         })
+    }
+
+    fn reseal_table(
+        &self,
+        transaction: &Transaction<'_>,
+        table: &str,
+        purpose: &str,
+    ) -> Result<usize, StoreError> {
+        let keys = &self.0.keys;
+        let mut stale = transaction.prepare(&format!(
+            "SELECT key_id, nonce, ciphertext, rowid AS row, {purpose} AS purpose FROM {table} WHERE key_id <> ?1"
+        ))?;
+        let stale = stale
+            .query_map([keys.sealing_id()], |row| {
+                Ok((row.get::<_, i64>("row")?, row.get::<_, String>("purpose")?, sealed(row)?))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut update = transaction.prepare(&format!(
+            "UPDATE {table} SET key_id = ?2, nonce = ?3, ciphertext = ?4 WHERE rowid = ?1"
+        ))?;
+        for (row, purpose, old) in &stale {
+            let new = keys.seal(purpose, open(keys, purpose, old)?.expose(), &self.0.seam);
+            update.execute(params![row, new.key_id, new.nonce, new.ciphertext])?;
+        }
+        Ok(stale.len())
     }
 
     /// Opens the canary of every key in use, so that a wrong key is found before anything relies on it,
@@ -104,7 +127,8 @@ impl Registry {
         })
     }
 
-    fn keep_canary(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    /// Leaves a canary of the key that seals. To be called in every change that seals something.
+    pub(super) fn keep_canary(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let canary = self.0.keys.seal(&canary_purpose(self.0.keys.sealing_id()), CANARY, &self.0.seam);
         transaction.execute(
             "INSERT OR IGNORE INTO sealing_key (key_id, nonce, ciphertext) VALUES (?1, ?2, ?3)",
@@ -114,7 +138,8 @@ impl Registry {
     }
 }
 
-fn open(keys: &SealingKeys, name: &str, sealed: &Sealed) -> Result<SecretString, StoreError> {
+/// Opens what is kept for the purpose `name`, or says why it cannot be.
+pub(super) fn open(keys: &SealingKeys, name: &str, sealed: &Sealed) -> Result<SecretString, StoreError> {
     match keys.open(name, sealed) {
         Ok(text) => Ok(SecretString::from(text.as_str())),
         Err(Unopened::NoSuchKey) => Err(missing_key(keys, sealed.key_id.clone())),
@@ -126,7 +151,7 @@ fn missing_key(keys: &SealingKeys, expected: String) -> StoreError {
     StoreError::MissingSealingKey { expected, offered: keys.ids().map(str::to_owned).collect() }
 }
 
-/// No secret's name holds a `:`, so no canary can be passed off as one.
+/// No secret's name holds a `:`, so nothing sealed for another purpose can be passed off as one.
 fn canary_purpose(key_id: &str) -> String {
     format!("canary:{key_id}")
 }
@@ -137,7 +162,7 @@ fn canaries(connection: &Connection) -> Result<Vec<Sealed>, StoreError> {
     Ok(canaries.query_map([], sealed)?.collect::<Result<_, _>>()?)
 }
 
-fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+pub(super) fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
     Ok(Sealed { key_id: row.get("key_id")?, nonce: row.get("nonce")?, ciphertext: row.get("ciphertext")? })
 }
 

@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use gstn::{AspId, Environment};
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, Transaction};
 
+use super::asp_secrets::SecretEntry;
 use super::asps::{Asp, AspStatus};
+use super::certificates::{CertificateEntry, CertificateState};
 use super::columns::{optional_time, parsed};
-use super::credentials::{CredentialId, SecretHash, hash};
-use super::{Registry, asps, token_format, version};
+use super::credentials::{SecretHash, hash};
+use super::ids::CredentialId;
+use super::session_keys::SessionKey;
+use super::{Registry, asp_secrets, asps, certificates, enrolment, session_keys, token_format, version};
 use crate::error::StoreError;
 
 /// All that is needed to tell who is calling, as of one [`version`](Registry::version) of the registry.
@@ -25,7 +29,12 @@ pub struct Snapshot {
     tokens: HashMap<SecretHash, Credential>,
     /// By client id, which is no secret; each with every secret it ever had.
     clients: HashMap<String, Vec<(SecretHash, Credential)>>,
+    /// For each environment, the live ones, the oldest first.
+    session_keys: [Vec<SessionKey>; 2],
 }
+
+/// A certificate that is over stays in the snapshot for so long, so that a refusal can say that it is.
+const ENDED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What the data plane needs to know of an ASP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +51,20 @@ pub struct AspEntry {
     pub always_200: bool,
     /// Demand every mandatory GSTN header, or not; `None` leaves it to the environment.
     pub strict_headers: Option<bool>,
+    /// How long its GSP sessions last, in minutes; `None` leaves it to the gateway.
+    pub session_validity_min: Option<u16>,
+    getkey: [GetKeyEntry; 2],
+}
+
+/// What an ASP proves itself with by GetKey, in one environment. Empty where it is not enrolled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GetKeyEntry {
+    /// The ASP secrets that had not ended when the snapshot was taken, the oldest first: two at most.
+    pub secrets: Vec<SecretEntry>,
+    /// The certificates, the newest first. Those that were revoked or replaced are among them for 30 days.
+    pub certificates: Vec<CertificateEntry>,
+    /// Sessions made before this instant are refused.
+    pub sessions_valid_from: Option<Timestamp>,
 }
 
 /// What a presented token, or pair of client credentials, turned out to be.
@@ -78,19 +101,44 @@ struct Credential {
 impl Registry {
     /// Reads the registry as it is at one instant.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let now = self.0.seam.now();
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
+        let mut getkey = self.getkey_entries(&transaction, now)?;
+        let live_keys = |environment| session_keys::live(&transaction, &self.0.keys, environment);
         let mut snapshot = Snapshot {
             version: version(&transaction)?,
             asps: HashMap::new(),
             tokens: HashMap::new(),
             clients: HashMap::new(),
+            session_keys: [live_keys(Environment::Sandbox)?, live_keys(Environment::Production)?],
         };
         for asp in asps::read(&transaction, None)? {
-            snapshot.asps.insert(asp.aspid, Arc::new(asp.into()));
+            let getkey = getkey.remove(&asp.aspid).unwrap_or_default();
+            snapshot.asps.insert(asp.aspid, Arc::new(AspEntry { getkey, ..asp.into() }));
         }
         snapshot.read_credentials(&transaction)?;
         Ok(snapshot)
+    }
+
+    fn getkey_entries(
+        &self,
+        transaction: &Transaction<'_>,
+        now: Timestamp,
+    ) -> Result<HashMap<AspId, [GetKeyEntry; 2]>, StoreError> {
+        let mut entries = HashMap::<AspId, [GetKeyEntry; 2]>::new();
+        asp_secrets::each_live(transaction, &self.0.keys, now, |aspid, environment, secret| {
+            entries.entry(aspid).or_default()[environment as usize].secrets.push(secret);
+        })?;
+        let mut parsed = self.0.parsed_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = now.saturating_sub(ENDED_KEPT).unwrap_or(Timestamp::MIN);
+        certificates::each_known(transaction, &mut parsed, since, |aspid, environment, certificate| {
+            entries.entry(aspid).or_default()[environment as usize].certificates.push(certificate);
+        })?;
+        enrolment::each_revocation(transaction, |aspid, environment, valid_from| {
+            entries.entry(aspid).or_default()[environment as usize].sessions_valid_from = Some(valid_from);
+        })?;
+        Ok(entries)
     }
 }
 
@@ -103,6 +151,17 @@ impl Snapshot {
     /// One ASP, if it exists.
     pub fn asp(&self, aspid: &AspId) -> Option<&Arc<AspEntry>> {
         self.asps.get(aspid)
+    }
+
+    /// The live session keys of an environment, the oldest first.
+    pub fn session_keys(&self, environment: Environment) -> &[SessionKey] {
+        &self.session_keys[environment as usize]
+    }
+
+    /// The session key that makes the new sessions of an environment at `now`; `None` if there is no live one.
+    pub fn minting_key(&self, environment: Environment, now: Timestamp) -> Option<&SessionKey> {
+        let keys = self.session_keys(environment);
+        session_keys::minting(keys.iter().map(|key| key.mints_from), now).and_then(|place| keys.get(place))
     }
 
     /// Whose token `presented` is, in `environment`, at `now`.
@@ -156,6 +215,25 @@ impl Snapshot {
     }
 }
 
+impl AspEntry {
+    /// What it proves itself with by GetKey in `environment`.
+    pub fn getkey(&self, environment: Environment) -> &GetKeyEntry {
+        &self.getkey[environment as usize]
+    }
+}
+
+impl GetKeyEntry {
+    /// The ASP secrets accepted at `now`, the oldest first.
+    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &SecretEntry> {
+        self.secrets.iter().filter(move |secret| secret.until.is_none_or(|until| now < until))
+    }
+
+    /// The certificates whose signatures are accepted at `now`, the newest first.
+    pub fn live_certificates(&self, now: Timestamp) -> impl Iterator<Item = &CertificateEntry> {
+        self.certificates.iter().filter(move |certificate| certificate.state(now) == CertificateState::Live)
+    }
+}
+
 impl Credential {
     fn judge(&self, environment: Environment, now: Timestamp) -> TokenLookup<'_> {
         if self.environment != environment {
@@ -182,8 +260,21 @@ impl Credential {
 
 impl From<Asp> for AspEntry {
     fn from(asp: Asp) -> Self {
-        let Asp { aspid, name, status, allowed_ips, always_200, strict_headers, .. } = asp;
-        Self { aspid, name, status, allowed_ips, always_200, strict_headers }
+        let Asp {
+            aspid,
+            name,
+            status,
+            allowed_ips,
+            always_200,
+            strict_headers,
+            session_validity_min,
+            contact_name: _,
+            email: _,
+            phone: _,
+            created_at: _,
+        } = asp;
+        let getkey = Default::default();
+        Self { aspid, name, status, allowed_ips, always_200, strict_headers, session_validity_min, getkey }
     }
 }
 
@@ -194,6 +285,7 @@ impl fmt::Debug for Snapshot {
             .field("asps", &self.asps.len())
             .field("tokens", &self.tokens.len())
             .field("clients", &self.clients.len())
+            .field("session_keys", &self.session_keys)
             .finish()
     }
 }

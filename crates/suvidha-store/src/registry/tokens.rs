@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::columns::{optional_time, parsed, storable, time};
-use super::credentials::{CredentialId, Kind, NewCredential, SecretHash, hash, imported_fault};
+use super::credentials::{Kind, NewCredential, SecretHash, hash, imported_fault};
+use super::ids::CredentialId;
 use super::{Registry, asps, token_format};
 use crate::error::StoreError;
 use gstn::SecretString;

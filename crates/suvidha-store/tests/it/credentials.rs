@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use suvidha_store::{NewToken, SecretString, StoreError, TokenLookup};
+use suvidha_store::{NewToken, SecretString, StoreError, TokenLookup, Used};
 
 use crate::desk::{Desk, Production, Sandbox, who};
 
@@ -228,8 +228,16 @@ fn last_use_is_noted_and_never_goes_back() {
     desk.a_token(&aspid, Sandbox);
     let token = desk.registry.tokens(&aspid).unwrap()[0].id;
     let pair = desk.registry.issue_client_credentials(&aspid, Sandbox, None, None).unwrap().id;
+    let credential = Used::Credential;
     let (early, late) = (desk.in_minutes(1), desk.in_minutes(2));
-    desk.registry.touch(&[(token, late), (pair, early), (token, early), (999.into(), late)]).unwrap();
+    desk.registry
+        .touch(&[
+            (credential(token), late),
+            (credential(pair), early),
+            (credential(token), early),
+            (credential(999.into()), late),
+        ])
+        .unwrap();
     assert_eq!(desk.registry.tokens(&aspid).unwrap()[0].last_used_at, Some(late));
     assert_eq!(desk.registry.client_credentials(&aspid).unwrap()[0].last_used_at, Some(early));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use suvidha_store::{NewToken, Registry, TokenLookup};
+use suvidha_store::{NewToken, Registry, TokenLookup, Used};
 
 use crate::desk::{Desk, Sandbox, acme, who};
 
@@ -59,7 +59,7 @@ fn every_change_moves_the_version_and_nothing_else_does() {
         assert!(gateway.version().unwrap() > before, "{what}");
     }
     let before = gateway.version().unwrap();
-    desk.registry.touch(&[(token, desk.now())]).unwrap();
+    desk.registry.touch(&[(Used::Credential(token), desk.now())]).unwrap();
     desk.registry.touch(&[]).unwrap();
     desk.registry.resume(&aspid).unwrap();
     desk.registry.revoke_token(&aspid, token).unwrap();

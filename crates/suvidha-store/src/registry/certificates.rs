@@ -1,0 +1,393 @@
+//! Certificates: the public keys that an ASP signs its GetKey calls with. Several may be live at once, so that a key is
+//! changed without an outage. Nobody vouches for them but the operator who registers them: they are self-signed.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use gstn::crypto::{Certificate, CertificateError, PublicKey, sha256_hex};
+use gstn::{AspId, Environment};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::asp_secrets::check_overlap;
+use super::columns::{optional_time, parsed, storable, time};
+use super::ids::CertificateId;
+use super::{Registry, asps};
+use crate::error::StoreError;
+
+/// How many of an ASP may be live in an environment: each costs the gateway a verification of a bad signature.
+const MOST_LIVE: usize = 8;
+
+/// What the registry can tell of a certificate or a bare public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRow {
+    /// By which it is revoked.
+    pub id: CertificateId,
+    /// Where it is valid.
+    pub environment: Environment,
+    /// The certificate's, such as `C=IN, OU=GST, CN=Acme`; a bare key has none.
+    pub subject: Option<String>,
+    /// Length of the RSA key.
+    pub bits: usize,
+    /// SHA-256 of the key (SubjectPublicKeyInfo in DER), in lower-case hex.
+    pub key_sha256: String,
+    /// The certificate's first moment.
+    pub not_before: Option<Timestamp>,
+    /// The certificate's last moment.
+    pub not_after: Option<Timestamp>,
+    /// When it was registered. UTC, to the millisecond.
+    pub created_at: Timestamp,
+    /// From when on it is refused, because another has replaced it.
+    pub until: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// The latest GetKey call signed with it that was noted.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Whether a signature by a certificate's key is accepted, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateState {
+    /// It is.
+    Live,
+    /// The certificate's own time has not begun.
+    NotYetValid,
+    /// The certificate's own time is over.
+    Expired,
+    /// Another has taken its place.
+    Replaced,
+    /// It was withdrawn.
+    Revoked,
+}
+
+/// A certificate as the data plane needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEntry {
+    /// For [`Registry::touch`].
+    pub id: CertificateId,
+    /// What verifies the ASP's signatures; parsed once, however many snapshots hold it.
+    pub key: PublicKey,
+    /// The certificate's first moment; a bare key has none.
+    pub not_before: Option<Timestamp>,
+    /// The certificate's last moment.
+    pub not_after: Option<Timestamp>,
+    /// From when on it is refused, because another has replaced it.
+    pub until: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl CertificateRow {
+    /// Whether signatures by its key are accepted at `now`.
+    pub fn state(&self, now: Timestamp) -> CertificateState {
+        CertificateState::at(now, self.not_before, self.not_after, self.until, self.revoked_at)
+    }
+}
+
+impl CertificateEntry {
+    /// Whether signatures by its key are accepted at `now`.
+    pub fn state(&self, now: Timestamp) -> CertificateState {
+        CertificateState::at(now, self.not_before, self.not_after, self.until, self.revoked_at)
+    }
+}
+
+impl CertificateState {
+    /// `live`, `not yet valid`, `expired`, `replaced` or `revoked`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::NotYetValid => "not yet valid",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn at(
+        now: Timestamp,
+        not_before: Option<Timestamp>,
+        not_after: Option<Timestamp>,
+        until: Option<Timestamp>,
+        revoked_at: Option<Timestamp>,
+    ) -> Self {
+        if revoked_at.is_some() {
+            Self::Revoked
+        } else if until.is_some_and(|until| until <= now) {
+            Self::Replaced
+        } else if not_after.is_some_and(|last| last.as_second() < now.as_second()) {
+            Self::Expired
+        } else if not_before.is_some_and(|first| now < first) {
+            Self::NotYetValid
+        } else {
+            Self::Live
+        }
+    }
+}
+
+impl fmt::Display for CertificateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Registry {
+    /// Registers what an ASP signs its GetKey calls with in an environment: an X.509 certificate or a bare public key
+    /// of RSA with 2048 to 4096 bits, in PEM or DER. Others stay live.
+    ///
+    /// # Errors
+    /// [`StoreError::AspNotFound`]; [`StoreError::InvalidCertificate`] says what is wrong with it: it cannot be read, has
+    /// expired, is registered already, or eight are live.
+    pub fn add_certificate(
+        &self,
+        aspid: &AspId,
+        environment: Environment,
+        offered: &[u8],
+    ) -> Result<CertificateRow, StoreError> {
+        let offered = Offered::read(offered)?;
+        self.change(|transaction| self.keep_certificate(transaction, aspid, environment, offered))
+    }
+
+    /// Registers a certificate in place of all that are live in the environment; those are accepted as well for as
+    /// long as `overlap`.
+    ///
+    /// # Errors
+    /// As [`add_certificate`](Self::add_certificate), and nothing changes; [`StoreError::InvalidField`] unless `overlap` is
+    /// 0 to 90 days.
+    pub fn replace_certificates(
+        &self,
+        aspid: &AspId,
+        environment: Environment,
+        offered: &[u8],
+        overlap: SignedDuration,
+    ) -> Result<CertificateRow, StoreError> {
+        check_overlap(overlap)?;
+        let offered = Offered::read(offered)?;
+        self.change(|transaction| {
+            let row = self.keep_certificate(transaction, aspid, environment, offered)?;
+            let until = storable(row.created_at.saturating_add(overlap).unwrap_or(Timestamp::MAX));
+            transaction.execute(
+                "UPDATE asp_certificate SET until = ?4
+                 WHERE aspid = ?1 AND environment = ?2 AND id <> ?3 AND (until IS NULL OR until > ?4)",
+                params![aspid.as_str(), environment.as_str(), row.id.as_i64(), until.as_millisecond()],
+            )?;
+            Ok(row)
+        })
+    }
+
+    /// Every certificate the ASP ever had, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::AspNotFound`].
+    pub fn certificates(&self, aspid: &AspId) -> Result<Vec<CertificateRow>, StoreError> {
+        let connection = self.connection();
+        asps::require(&connection, aspid)?;
+        let mut rows =
+            connection.prepare_cached("SELECT * FROM asp_certificate WHERE aspid = ?1 ORDER BY id")?;
+        Ok(rows.query_map([aspid.as_str()], from_row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Refuses signatures by its key from now on, for ever; sessions made with it go on. Revoking twice is no error; the
+    /// first time stays.
+    ///
+    /// # Errors
+    /// [`StoreError::AspNotFound`]; [`StoreError::CertificateNotFound`] when the ASP has no such certificate.
+    pub fn revoke_certificate(&self, aspid: &AspId, id: CertificateId) -> Result<(), StoreError> {
+        let now = self.0.seam.now();
+        self.change(|transaction| {
+            asps::require(transaction, aspid)?;
+            transaction
+                .query_row(
+                    "SELECT 1 FROM asp_certificate WHERE id = ?1 AND aspid = ?2",
+                    params![id.as_i64(), aspid.as_str()],
+                    |_| Ok(()),
+                )
+                .optional()?
+                .ok_or(StoreError::CertificateNotFound { aspid: *aspid, id })?;
+            transaction.execute(
+                "UPDATE asp_certificate SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+                params![id.as_i64(), now.as_millisecond()],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn keep_certificate(
+        &self,
+        transaction: &Transaction<'_>,
+        aspid: &AspId,
+        environment: Environment,
+        offered: Offered,
+    ) -> Result<CertificateRow, StoreError> {
+        asps::require(transaction, aspid)?;
+        let created_at = storable(self.0.seam.now());
+        let [not_before, not_after] = offered.dates();
+        if CertificateState::at(created_at, None, not_after, None, None) == CertificateState::Expired {
+            let not_after = not_after.unwrap_or(created_at);
+            return Err(invalid(format!("it expired at {not_after}; make a new one")));
+        }
+        let live = live(transaction, aspid, environment, created_at)?;
+        let same = live.iter().find(|row| row.key_sha256 == sha256_hex(offered.key.spki_der()));
+        if let Some(row) = same {
+            return Err(invalid(format!(
+                "its key is registered already, as number {}; make a new key pair",
+                row.id
+            )));
+        }
+        if live.len() >= MOST_LIVE {
+            return Err(invalid(format!("{MOST_LIVE} are live already; revoke one of them first")));
+        }
+        transaction.execute(
+            "INSERT INTO asp_certificate (aspid, environment, spki, x509, not_before, not_after, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                aspid.as_str(),
+                environment.as_str(),
+                offered.key.spki_der(),
+                offered.x509.as_ref().map(Certificate::der),
+                not_before.map(Timestamp::as_millisecond),
+                not_after.map(Timestamp::as_millisecond),
+                created_at.as_millisecond()
+            ],
+        )?;
+        Ok(CertificateRow {
+            id: transaction.last_insert_rowid().into(),
+            environment,
+            subject: offered.x509.as_ref().map(|x509| x509.subject().to_owned()),
+            bits: offered.key.bits(),
+            key_sha256: sha256_hex(offered.key.spki_der()),
+            not_before,
+            not_after,
+            created_at,
+            until: None,
+            revoked_at: None,
+            last_used_at: None,
+        })
+    }
+}
+
+/// What is to be registered, read.
+struct Offered {
+    key: PublicKey,
+    x509: Option<Certificate>,
+}
+
+impl Offered {
+    fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+        if String::from_utf8_lossy(bytes).contains("PRIVATE KEY-----") {
+            let reason =
+                "it holds a private key, which nobody but its owner may have; give the certificate alone";
+            return Err(invalid(reason.to_owned()));
+        }
+        let key = PublicKey::from_any(bytes).map_err(unreadable)?;
+        let x509 = Certificate::from_any(bytes).ok().filter(|x509| *x509.public_key() == key);
+        Ok(Self { key, x509 })
+    }
+
+    fn dates(&self) -> [Option<Timestamp>; 2] {
+        let date = |second: fn(&Certificate) -> i64| {
+            self.x509.as_ref().and_then(|x509| Timestamp::from_second(second(x509)).ok())
+        };
+        [date(Certificate::not_before), date(Certificate::not_after)]
+    }
+}
+
+fn unreadable(error: CertificateError) -> StoreError {
+    invalid(error.to_string())
+}
+
+fn invalid(reason: String) -> StoreError {
+    StoreError::InvalidCertificate { reason }
+}
+
+/// Those that neither were revoked nor replaced nor have expired.
+fn live(
+    transaction: &Transaction<'_>,
+    aspid: &AspId,
+    environment: Environment,
+    now: Timestamp,
+) -> Result<Vec<CertificateRow>, StoreError> {
+    let mut rows = transaction
+        .prepare_cached("SELECT * FROM asp_certificate WHERE aspid = ?1 AND environment = ?2 ORDER BY id")?;
+    let rows = rows.query_map([aspid.as_str(), environment.as_str()], from_row)?;
+    let live = |row: &CertificateRow| {
+        matches!(row.state(now), CertificateState::Live | CertificateState::NotYetValid)
+    };
+    Ok(rows.filter(|row| row.as_ref().map_or(true, live)).collect::<Result<_, _>>()?)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
+    let x509: Option<Vec<u8>> = row.get("x509")?;
+    let x509 = x509.map(|der| Certificate::from_der(&der)).transpose().map_err(damaged)?;
+    let key = PublicKey::from_spki_der(&row.get::<_, Vec<u8>>("spki")?).map_err(damaged)?;
+    Ok(CertificateRow {
+        id: row.get::<_, i64>("id")?.into(),
+        environment: parsed(row, "environment")?,
+        subject: x509.map(|x509| x509.subject().to_owned()),
+        bits: key.bits(),
+        key_sha256: sha256_hex(key.spki_der()),
+        not_before: optional_time(row, "not_before")?,
+        not_after: optional_time(row, "not_after")?,
+        created_at: time(row, "created_at")?,
+        until: optional_time(row, "until")?,
+        revoked_at: optional_time(row, "revoked_at")?,
+        last_used_at: optional_time(row, "last_used_at")?,
+    })
+}
+
+fn damaged(error: CertificateError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
+}
+
+/// Hands every certificate that was in force at `since` or later to `take`, the newest first; so one that is over can be
+/// named as the reason of a refusal. Keys that `keys` holds are not parsed again.
+pub(super) fn each_known(
+    transaction: &Transaction<'_>,
+    keys: &mut ParsedKeys,
+    since: Timestamp,
+    mut take: impl FnMut(AspId, Environment, CertificateEntry),
+) -> Result<(), StoreError> {
+    let mut known = transaction.prepare_cached(
+        "SELECT id, aspid, environment, spki, not_before, not_after, until, revoked_at FROM asp_certificate
+         WHERE coalesce(until, ?1) >= ?1 AND coalesce(revoked_at, ?1) >= ?1 ORDER BY id DESC",
+    )?;
+    let mut rows = known.query([since.as_millisecond()])?;
+    while let Some(row) = rows.next()? {
+        let entry = CertificateEntry {
+            id: row.get::<_, i64>("id")?.into(),
+            key: keys.key(row.get_ref("spki")?.as_blob().map_err(rusqlite::Error::from)?)?,
+            not_before: optional_time(row, "not_before")?,
+            not_after: optional_time(row, "not_after")?,
+            until: optional_time(row, "until")?,
+            revoked_at: optional_time(row, "revoked_at")?,
+        };
+        take(parsed(row, "aspid")?, parsed(row, "environment")?, entry);
+    }
+    keys.forget_unused();
+    Ok(())
+}
+
+/// The keys that the last snapshot parsed, which costs some hundred times what reading them costs.
+#[derive(Default)]
+pub(super) struct ParsedKeys {
+    before: HashMap<Vec<u8>, PublicKey>,
+    now: HashMap<Vec<u8>, PublicKey>,
+}
+
+impl ParsedKeys {
+    fn key(&mut self, spki: &[u8]) -> Result<PublicKey, StoreError> {
+        if let Some(key) = self.now.get(spki) {
+            return Ok(key.clone());
+        }
+        let (spki, key) = match self.before.remove_entry(spki) {
+            Some(known) => known,
+            None => (spki.to_vec(), PublicKey::from_spki_der(spki).map_err(damaged)?),
+        };
+        self.now.insert(spki, key.clone());
+        Ok(key)
+    }
+
+    fn forget_unused(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
+}
