@@ -57,19 +57,7 @@ impl Place {
 
     /// Runs `suvidha` with the words of `line` and `input` on its standard input.
     pub(crate) fn run_with_input(&self, line: &str, input: &str) -> Ended {
-        let mut command = self.command(line);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let _ended = kill_unless_dropped(child.id());
-        // A command that does not read its input may be gone already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let code = output.status.code();
-        Ended {
-            code: code.unwrap_or_else(|| panic!("suvidha {line}: did not end by itself")),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        run(&mut self.command(line), input)
     }
 
     /// Runs `suvidha … --json`, which must succeed, and reads its answer.
@@ -94,6 +82,22 @@ impl Place {
         server.wait_until("the ready file is there", || file.exists());
         let ready = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         (server, ready)
+    }
+}
+
+/// Runs any command with `input` on its standard input.
+pub(crate) fn run(command: &mut Command, input: &str) -> Ended {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let _ended = kill_unless_dropped(child.id());
+    // A command that does not read its input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let code = output.status.code();
+    Ended {
+        code: code.unwrap_or_else(|| panic!("{command:?}: did not end by itself")),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

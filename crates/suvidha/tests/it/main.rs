@@ -5,6 +5,7 @@
 mod asp;
 mod command;
 mod config;
+mod examples;
 mod help;
 mod keygen;
 mod kill;
