@@ -32,6 +32,8 @@ pub struct CertificateRow {
     pub bits: usize,
     /// SHA-256 of the key (SubjectPublicKeyInfo in DER), in lower-case hex.
     pub key_sha256: String,
+    /// SHA-256 of the certificate in DER, in lower-case hex; a bare key has none.
+    pub certificate_sha256: Option<String>,
     /// The certificate's first moment.
     pub not_before: Option<Timestamp>,
     /// The certificate's last moment.
@@ -256,6 +258,7 @@ impl Registry {
             subject: offered.x509.as_ref().map(|x509| x509.subject().to_owned()),
             bits: offered.key.bits(),
             key_sha256: sha256_hex(offered.key.spki_der()),
+            certificate_sha256: offered.x509.as_ref().map(Certificate::sha256_fingerprint),
             not_before,
             not_after,
             created_at,
@@ -323,9 +326,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
     Ok(CertificateRow {
         id: row.get::<_, i64>("id")?.into(),
         environment: parsed(row, "environment")?,
-        subject: x509.map(|x509| x509.subject().to_owned()),
+        subject: x509.as_ref().map(|x509| x509.subject().to_owned()),
         bits: key.bits(),
         key_sha256: sha256_hex(key.spki_der()),
+        certificate_sha256: x509.as_ref().map(Certificate::sha256_fingerprint),
         not_before: optional_time(row, "not_before")?,
         not_after: optional_time(row, "not_after")?,
         created_at: time(row, "created_at")?,
