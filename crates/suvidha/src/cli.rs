@@ -10,6 +10,7 @@ use gstn::Environment;
 use crate::asp::AspCommand;
 use crate::exit::EXIT_CODES;
 use crate::gst::Gst;
+use crate::keys::KeysCommand;
 use crate::secret::SecretCommand;
 
 /// GST Suvidha Provider: a gateway to GSTN, a GSTN to test against, and the tools for both.
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Gst(Gst),
     /// Keep the ASPs and their credentials
     Asp(Asp),
+    /// Keep the master keys that sessions are derived from
+    Keys(Keys),
     /// Keep the secrets that the gateway needs, such as the client secret at GSTN
     Secret(Secret),
     /// Look at the configuration
@@ -191,6 +194,17 @@ pub(crate) struct Asp {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: AspCommand,
+}
+
+/// `suvidha keys`.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    /// Which registry.
+    #[command(flatten)]
+    pub(crate) place: RegistryOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
 }
 
 /// `suvidha secret`.

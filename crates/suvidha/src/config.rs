@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use suvidha_gateway::config::GetKey;
 use suvidha_seam::Seam;
 use suvidha_store::Registry;
 
@@ -71,6 +72,11 @@ impl Config {
     /// gateway has, such as the variables of its environment.
     pub(crate) fn read_registry(file: &Path) -> Result<RegistryPlace, Failure> {
         Self::read_and_keep(file, |problem| problem.concerns("registry")).map(|config| config.registry)
+    }
+
+    /// Reads `file` for what it says of GetKey alone; problems in other sections do not matter.
+    pub(crate) fn read_getkey(file: &Path) -> Result<GetKey, Failure> {
+        Self::read_and_keep(file, |problem| problem.concerns("gateway")).map(|config| config.gateway.getkey)
     }
 
     fn read_and_keep(file: &Path, matters: impl Fn(&Problem) -> bool) -> Result<Self, Failure> {

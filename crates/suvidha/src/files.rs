@@ -1,10 +1,12 @@
-//! Files that must never be half-written, nor readable by others for a moment.
+//! Files: those that must never be half-written, nor readable by others for a moment, and those that are read whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process;
+
+use crate::exit::{Exit, Failure};
 
 /// Puts a file with these contents and these rights at `path`, in place of an earlier one, in one step.
 pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
@@ -16,6 +18,24 @@ pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()>
         let _ = fs::remove_file(&draft);
     }
     written
+}
+
+/// Reads a file of at most `limit` bytes, or standard input where `path` is `-`.
+pub(crate) fn read_or_stdin(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut contents = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut contents)
+    } else {
+        File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut contents))
+    };
+    let name = path.display();
+    match read {
+        Ok(length) if length as u64 > limit => {
+            Err(Failure::new(Exit::Data, format_args!("{name} is longer than {limit} bytes")))
+        }
+        Ok(_) => Ok(contents),
+        Err(error) => Err(Failure::io(Exit::Data, format_args!("cannot read {name}"), &error)),
+    }
 }
 
 fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {

@@ -14,6 +14,7 @@ mod explain;
 mod files;
 mod gst;
 mod gstin;
+mod keys;
 mod lock;
 mod logging;
 mod output;
@@ -76,6 +77,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(options) => sandbox::run(&options, output, seam),
         Command::Gst(gst) => gst::run(gst, output, &seam),
         Command::Asp(command) => asp::run(command, output, &seam),
+        Command::Keys(command) => keys::run(command, output, &seam),
         Command::Secret(command) => secret::run(command, output, &seam),
         Command::Config { command: ConfigCommand::ShowDefault } => output::print(config::DEFAULT),
         Command::Config { command: ConfigCommand::Check { file, config } } => {

@@ -1,5 +1,6 @@
-//! What a command prints on standard output: words and tables for people, JSON for programs.
+//! What a command prints: words and tables for people, JSON for programs.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -43,6 +44,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Tells on standard error what does not keep a command from being done, in either form of output.
+pub(crate) fn warn(text: impl Display) {
+    // Where even standard error is closed, there is nobody to warn.
+    let _ = writeln!(io::stderr(), "suvidha: warning: {text}");
 }
 
 /// Lays `rows` out under `headings` in columns two blanks apart.

@@ -152,6 +152,13 @@ impl From<StoreError> for Failure {
             | E::TokenTaken { .. }
             | E::ClientIdTaken { .. }
             | E::ClientCredentialsTaken { .. }
+            | E::AlreadyEnrolled { .. }
+            | E::SecretOverlap { .. }
+            | E::InvalidCertificate { .. }
+            | E::CertificateNotFound { .. }
+            | E::SessionKeyNotFound { .. }
+            | E::SessionKeyInUse { .. }
+            | E::SessionKeysUsedUp { .. }
             | E::SecretNotFound(_) => Exit::Data,
             E::Busy => Exit::Unavailable,
             E::DiskFull | E::Database(_) => Exit::Io,

@@ -30,6 +30,7 @@ use crate::serve::{runtime, stop};
 use crate::signals::Signals;
 
 mod demo;
+mod getkey;
 
 const CLIENT_ID: &str = "gstn/sandbox/client-id";
 const CLIENT_SECRET: &str = "gstn/sandbox/client-secret";
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     let runtime = runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let gstn = start_gstn(&runtime, sandbox_dir, &addresses, &client, &seam)?;
-    let demo = runtime.block_on(demo::prepare(&registry, &gstn, &seam))?;
+    let demo = runtime.block_on(demo::prepare(&registry, &gstn, &options.data, &seam))?;
     let gateway = start_gateway(&addresses, client, &gstn, &registry, seam)?;
 
     let ready = Ready::of(&gateway, &gstn, demo)?;
@@ -206,11 +207,15 @@ struct Ready {
     taxpayer: ReadyTaxpayer,
 }
 
-/// The demo ASP. Its token is shown to whoever started the demo, and to nobody else.
+/// The demo ASP. What is secret of it is shown to whoever started the demo, and to nobody else.
 #[derive(Serialize)]
 struct ReadyAsp {
     aspid: String,
     token: String,
+    secret: String,
+    password: String,
+    private_key: PathBuf,
+    certificate: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -235,7 +240,14 @@ impl Ready {
             gstn: ports::url(gstn.gstn),
             gstn_management: ports::url(gstn.management),
             gstn_certificate: absolute(&gstn.certificate_pem)?,
-            asp: ReadyAsp { aspid: demo.aspid.as_str().to_owned(), token: demo.token.expose().to_owned() },
+            asp: ReadyAsp {
+                aspid: demo.aspid.as_str().to_owned(),
+                token: demo.token.expose().to_owned(),
+                secret: demo.getkey.secret.expose().to_owned(),
+                password: demo.getkey.password.expose().to_owned(),
+                private_key: absolute(&demo.getkey.private_key)?,
+                certificate: absolute(&demo.getkey.certificate)?,
+            },
             taxpayer: ReadyTaxpayer {
                 gstin: demo.taxpayer.gstin.as_str().to_owned(),
                 username: demo.taxpayer.username,
@@ -271,6 +283,8 @@ impl Answer for Block<'_> {
             ("its certificate", gstn_certificate.display().to_string()),
             ("demo ASP", asp.aspid.clone()),
             ("its token", asp.token.clone()),
+            ("for GetKey", format!("its key is {}", asp.private_key.display())),
+            ("", format!("its secret and password are in {}", self.data.join("ready.json").display())),
             ("demo taxpayer", taxpayer.gstin.clone()),
             ("user name", taxpayer.username.clone()),
             ("OTP", taxpayer.otp.clone()),

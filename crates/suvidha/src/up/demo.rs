@@ -1,11 +1,14 @@
 //! The demo ASP and the demo taxpayer of `suvidha up`: made once, kept, and made again only where they were lost.
 
+use std::path::Path;
+
 use gstn::{AspId, Environment, Gstin, Pan};
 use suvidha_sandbox::{NewTaxpayer, Running, Taxpayer, TaxpayerError};
 use suvidha_seam::Seam;
 use suvidha_store::{AspStatus, NewAsp, NewToken, Registry, SecretString, StoreError, TokenLookup};
 use tracing::warn;
 
+use super::getkey::{self, GetKey};
 use crate::exit::{Exit, Failure};
 
 const ASPID: &str = "up/demo-aspid";
@@ -22,6 +25,7 @@ pub(super) struct Demo {
     pub(super) aspid: AspId,
     /// Sealed in the registry, so that every start can show it: it opens nothing but the sandbox.
     pub(super) token: SecretString,
+    pub(super) getkey: GetKey,
     pub(super) taxpayer: DemoTaxpayer,
 }
 
@@ -33,12 +37,18 @@ pub(super) struct DemoTaxpayer {
     pub(super) pan: Pan,
 }
 
-/// Finds or makes the demo ASP, a token of it that works, and the demo taxpayer.
-pub(super) async fn prepare(registry: &Registry, gstn: &Running, seam: &Seam) -> Result<Demo, Failure> {
+/// Finds or makes the demo ASP, a token of it that works, what it needs for GetKey, and the demo taxpayer.
+pub(super) async fn prepare(
+    registry: &Registry,
+    gstn: &Running,
+    data: &Path,
+    seam: &Seam,
+) -> Result<Demo, Failure> {
     let aspid = demo_asp(registry)?;
     let token = demo_token(registry, &aspid, seam)?;
+    let getkey = getkey::prepare(registry, &aspid, &data.join("demo-asp"), seam)?;
     let taxpayer = demo_taxpayer(gstn).await?;
-    Ok(Demo { aspid, token, taxpayer })
+    Ok(Demo { aspid, token, getkey, taxpayer })
 }
 
 fn demo_asp(registry: &Registry) -> Result<AspId, StoreError> {

@@ -26,7 +26,8 @@ fn the_printed_curl_line_works_as_it_stands() {
     let outer = ["environments", "gstn", "gstn_management", "gstn_certificate", "asp", "taxpayer"];
     assert_eq!(keys(&ready), set(&outer));
     assert_eq!(keys(&ready["environments"]), set(&["sandbox", "production"]));
-    assert_eq!(keys(&ready["asp"]), set(&["aspid", "token"]));
+    let of_asp = ["aspid", "token", "secret", "password", "private_key", "certificate"];
+    assert_eq!(keys(&ready["asp"]), set(&of_asp));
     assert_eq!(keys(&ready["taxpayer"]), set(&["gstin", "username", "otp"]));
     assert_eq!(mode(&place.path("wanted-ready.json")), 0o600);
     let certificate = fs::read_to_string(ready["gstn_certificate"].as_str().unwrap()).unwrap();
