@@ -58,8 +58,8 @@ impl Registry {
     /// [`StoreError::AspNotFound`]; [`StoreError::InvalidField`].
     pub fn set_session_validity(&self, aspid: &AspId, minutes: Option<u16>) -> Result<(), StoreError> {
         if let Some(minutes) = minutes.filter(|minutes| !VALIDITY.contains(minutes)) {
-            let reason = "minutes must be 5 to 64800, which is 45 days".to_owned();
-            let value = minutes.to_string();
+            let reason = "must be 5 to 64800 minutes, which is 45 days".to_owned();
+            let value = format!("{minutes} minutes");
             return Err(StoreError::InvalidField { field: "session validity", value, reason });
         }
         self.change(|transaction| {

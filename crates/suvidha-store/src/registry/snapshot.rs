@@ -153,6 +153,11 @@ impl Snapshot {
         self.asps.get(aspid)
     }
 
+    /// Every ASP, in no order.
+    pub fn asps(&self) -> impl Iterator<Item = &Arc<AspEntry>> {
+        self.asps.values()
+    }
+
     /// The live session keys of an environment, the oldest first.
     pub fn session_keys(&self, environment: Environment) -> &[SessionKey] {
         &self.session_keys[environment as usize]

@@ -49,7 +49,15 @@ impl Desk {
     }
 
     pub(crate) fn wait_minutes(&self, minutes: i64) {
-        self.clock.advance(minutes * 60_000);
+        self.wait_milliseconds(minutes * 60_000);
+    }
+
+    pub(crate) fn wait_milliseconds(&self, milliseconds: i64) {
+        self.clock.advance(milliseconds);
+    }
+
+    pub(crate) fn set_time(&self, at: &str) {
+        self.clock.set(at.parse().unwrap());
     }
 
     pub(crate) fn an_asp(&self) -> AspId {

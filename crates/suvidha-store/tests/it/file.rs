@@ -1,7 +1,7 @@
 //! Files that are not what they should be.
 
 use rusqlite::Connection;
-use suvidha_store::{Registry, StoreError};
+use suvidha_store::{GetKeyEntry, Registry, StoreError};
 
 use crate::desk::{Desk, Sandbox, who};
 
@@ -29,6 +29,57 @@ fn every_file_of_the_registry_is_its_owners_alone() {
         let mode = std::fs::metadata(desk.path(&name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+/// What the first version of the registry held, as a file of that version.
+fn of_version_1(desk: &Desk, name: &str) -> std::path::PathBuf {
+    let path = desk.path(name);
+    let file = Connection::open(&path).unwrap();
+    file.execute_batch(include_str!("../../src/registry/migrations/0001_registry.sql")).unwrap();
+    file.pragma_update(None, "application_id", 0x5356_4452).unwrap();
+    file.pragma_update(None, "user_version", 1).unwrap();
+    file.execute("ATTACH ?1 AS newer", [desk.path("registry.db").to_str().unwrap()]).unwrap();
+    let columns = |table| {
+        let sql = format!("SELECT group_concat(name) FROM pragma_table_info('{table}', 'main')");
+        file.query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    for table in ["registry", "sealing_key", "asp", "asp_allowed_ip", "credential", "secret"] {
+        let columns = columns(table);
+        file.execute_batch(&format!(
+            "INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}"
+        ))
+        .unwrap();
+    }
+    path
+}
+
+#[test]
+fn a_registry_of_version_1_keeps_everything_and_takes_enrolments() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    desk.registry.set_allowed_ips(&aspid, vec!["203.0.113.0/24".parse().unwrap()]).unwrap();
+    desk.registry.set_strict_headers(&aspid, Some(true)).unwrap();
+    let token = desk.a_token(&aspid, Sandbox);
+    let pair = desk.registry.issue_client_credentials(&aspid, Sandbox, None, None).unwrap();
+    desk.registry.put_secret("gstn/sandbox/client-secret", "marker").unwrap();
+
+    let path = of_version_1(&desk, "old.db");
+    let registry = Registry::open(&path, desk.keys.clone(), desk.seam()).unwrap();
+    assert_eq!(registry.version().unwrap(), desk.registry.version().unwrap());
+    assert_eq!(registry.asps().unwrap(), desk.registry.asps().unwrap());
+    assert_eq!(registry.tokens(&aspid).unwrap(), desk.registry.tokens(&aspid).unwrap());
+    assert_eq!(registry.secret("gstn/sandbox/client-secret").unwrap().unwrap().expose(), "marker");
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(snapshot.asp(&aspid), desk.snapshot().asp(&aspid));
+    assert_eq!(snapshot.asp(&aspid).unwrap().getkey(Sandbox), &GetKeyEntry::default());
+    assert_eq!(who(snapshot.by_token(Sandbox, &token, desk.now())).unwrap(), aspid);
+    let secret = pair.client_secret.expose();
+    let found = snapshot.by_client_credentials(Sandbox, &pair.client_id, secret, desk.now());
+    assert_eq!(who(found).unwrap(), aspid);
+
+    registry.enrol(&aspid, Sandbox).unwrap();
+    registry.ensure_session_key(Sandbox).unwrap();
+    assert_eq!(registry.snapshot().unwrap().asp(&aspid).unwrap().getkey(Sandbox).secrets.len(), 1);
 }
 
 #[test]

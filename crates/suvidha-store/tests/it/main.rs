@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod asps;
+mod certificates;
 mod credentials;
 mod desk;
+mod enrolment;
 mod file;
 mod secrets;
+mod session_keys;
 mod sharing;

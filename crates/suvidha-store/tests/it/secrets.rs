@@ -1,8 +1,9 @@
 //! Secrets that come back, the keys they are sealed under, and what is found in the file by a thief.
 
-use suvidha_store::{NewToken, SealingKeys, SecretString, StoreError};
+use jiff::SignedDuration;
+use suvidha_store::{AspEntry, NewToken, SealingKeys, SecretString, StoreError};
 
-use crate::desk::{Desk, Production, Sandbox};
+use crate::desk::{Desk, Production, Sandbox, acme};
 
 const NAME: &str = "gstn/sandbox/client-secret";
 const A: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -46,6 +47,12 @@ fn nothing_in_the_file_can_be_presented_to_the_gateway() {
         .unwrap();
     desk.registry.put_secret(NAME, "marker-gstn-secret-77d0").unwrap();
     desk.registry.put_secret(NAME, "marker-gstn-secret-88e1").unwrap();
+    let enrolled = desk.registry.enrol(&aspid, Sandbox).unwrap();
+    let rotated = desk.registry.rotate_asp_secret(&aspid, Sandbox, SignedDuration::from_hours(24)).unwrap();
+    let reset = desk.registry.reset_password(&aspid, Sandbox).unwrap();
+    desk.registry.ensure_session_key(Sandbox).unwrap();
+    let session_key = desk.snapshot().session_keys(Sandbox)[0].key.clone();
+    let session_key_text = base64_simd::STANDARD.encode_to_string(&session_key[..]);
 
     let files = desk.files();
     let contains = |text: &str| files.iter().any(|(_, bytes)| find(bytes, text.as_bytes()));
@@ -58,12 +65,84 @@ fn nothing_in_the_file_can_be_presented_to_the_gateway() {
         given.expose(),
         "marker-gstn-secret-77d0",
         "marker-gstn-secret-88e1",
+        enrolled.secret.expose(),
+        enrolled.password.expose(),
+        rotated.secret.expose(),
+        reset.password.expose(),
+        &session_key_text,
     ];
+    assert!(!files.iter().any(|(_, bytes)| find(bytes, &session_key[..])));
     for secret in secrets {
         assert!(!contains(secret), "{secret} is in the file");
     }
-    let debug = format!("{:?} {made:?} {:?} {:?}", desk.registry, desk.snapshot(), desk.keys);
+    let snapshot = desk.snapshot();
+    let (asp, keys) = (snapshot.asp(&aspid).unwrap(), snapshot.session_keys(Sandbox));
+    let debug = format!(
+        "{:?} {made:?} {snapshot:?} {:?} {asp:?} {keys:?} {enrolled:?} {rotated:?} {reset:?}",
+        desk.registry, desk.keys
+    );
     assert!(secrets.iter().all(|secret| !debug.contains(secret)), "{debug}");
+    assert!(
+        !debug.contains(&format!("{:?}", &session_key[..4]).trim_matches(['[', ']']).to_owned()),
+        "{debug}"
+    );
+}
+
+#[test]
+fn a_change_of_sealing_keys_takes_everything_sealed_with_it() {
+    let desk = Desk::new();
+    let path = desk.path("rotated.db");
+    let open = |keys: &str| suvidha_store::Registry::open(&path, ring(keys), desk.seam());
+    let old = open(&format!("old:{A}")).unwrap();
+    let aspid = old.add_asp(acme()).unwrap().aspid;
+    old.put_secret(NAME, "marker").unwrap();
+    old.enrol(&aspid, Sandbox).unwrap();
+    old.rotate_asp_secret(&aspid, Sandbox, SignedDuration::from_hours(24)).unwrap();
+    old.enrol(&aspid, Production).unwrap();
+    for environment in [Sandbox, Production] {
+        old.ensure_session_key(environment).unwrap();
+    }
+    let everything = |registry: &suvidha_store::Registry| {
+        let snapshot = registry.snapshot().unwrap();
+        let keys = [Sandbox, Production].map(|environment| snapshot.session_keys(environment).to_vec());
+        (AspEntry::clone(snapshot.asp(&aspid).unwrap()), keys)
+    };
+    let before = everything(&old);
+
+    assert_eq!(open(&format!("new:{B} old:{A}")).unwrap().reseal_secrets().unwrap(), 6);
+    let rotated = open(&format!("new:{B}")).unwrap();
+    assert_eq!(everything(&rotated), before);
+    assert_eq!(rotated.secret(NAME).unwrap().unwrap().expose(), "marker");
+    let left_behind = old.snapshot().unwrap_err();
+    assert!(
+        matches!(&left_behind, StoreError::MissingSealingKey { expected, .. } if expected == "new"),
+        "{left_behind}"
+    );
+}
+
+#[test]
+fn what_is_sealed_for_one_place_does_not_open_in_another() {
+    let moves = [
+        "UPDATE asp_secret SET environment = 'production'",
+        "UPDATE asp_secret SET aspid = (SELECT aspid FROM asp WHERE aspid <> asp_secret.aspid)",
+        "UPDATE session_key SET id = 9",
+        "UPDATE session_key SET environment = 'production'",
+        "UPDATE asp_secret SET (key_id, nonce, ciphertext) = (SELECT key_id, nonce, ciphertext FROM session_key)",
+        "UPDATE session_key SET (key_id, nonce, ciphertext) = (SELECT key_id, nonce, ciphertext FROM asp_secret)",
+        "UPDATE session_key SET ciphertext = zeroblob(60)",
+    ];
+    for moved in moves {
+        let desk = Desk::new();
+        let aspid = desk.an_asp();
+        desk.an_asp();
+        desk.registry.enrol(&aspid, Sandbox).unwrap();
+        desk.registry.ensure_session_key(Sandbox).unwrap();
+        desk.registry.snapshot().unwrap();
+        let thief = rusqlite::Connection::open(desk.path("registry.db")).unwrap();
+        assert_eq!(thief.execute(moved, []).unwrap(), 1, "{moved}");
+        let refused = desk.registry.snapshot().unwrap_err();
+        assert!(matches!(refused, StoreError::DamagedSecret { .. }), "{moved}: {refused}");
+    }
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use suvidha_store::{NewToken, Registry, TokenLookup, Used};
 
 use crate::desk::{Desk, Sandbox, acme, who};
@@ -34,6 +35,7 @@ fn every_change_moves_the_version_and_nothing_else_does() {
     let issue = || desk.registry.issue_token(&aspid, Sandbox, NewToken::default()).unwrap().id;
     let pair = || desk.registry.issue_client_credentials(&aspid, Sandbox, None, None).unwrap().id;
     let (token, client) = (issue(), pair());
+    let day = SignedDuration::from_hours(24);
     type Step<'a> = (&'a str, Box<dyn Fn() + 'a>);
     let changes: Vec<Step<'_>> = vec![
         ("add", Box::new(|| _ = desk.an_asp())),
@@ -52,6 +54,15 @@ fn every_change_moves_the_version_and_nothing_else_does() {
         ("revoked pair", Box::new(|| desk.registry.revoke_client_credentials(&aspid, client).unwrap())),
         ("secret", Box::new(|| desk.registry.put_secret("a", "b").unwrap())),
         ("no secret", Box::new(|| desk.registry.delete_secret("a").unwrap())),
+        ("enrolment", Box::new(|| _ = desk.registry.enrol(&aspid, Sandbox).unwrap())),
+        ("ASP secret", Box::new(|| _ = desk.registry.rotate_asp_secret(&aspid, Sandbox, day).unwrap())),
+        ("end of overlap", Box::new(|| _ = desk.registry.retire_asp_secrets(&aspid, Sandbox).unwrap())),
+        ("password", Box::new(|| _ = desk.registry.reset_password(&aspid, Sandbox).unwrap())),
+        ("validity", Box::new(|| desk.registry.set_session_validity(&aspid, Some(60)).unwrap())),
+        ("revoked sessions", Box::new(|| _ = desk.registry.revoke_sessions(&aspid, None).unwrap())),
+        ("session key", Box::new(|| desk.registry.ensure_session_key(Sandbox).unwrap())),
+        ("next session key", Box::new(|| _ = desk.registry.rotate_session_key(Sandbox).unwrap())),
+        ("retired session key", Box::new(|| _ = desk.registry.retire_session_key(Sandbox, 2).unwrap())),
     ];
     for (what, change) in changes {
         let before = gateway.version().unwrap();
@@ -61,6 +72,11 @@ fn every_change_moves_the_version_and_nothing_else_does() {
     let before = gateway.version().unwrap();
     desk.registry.touch(&[(Used::Credential(token), desk.now())]).unwrap();
     desk.registry.touch(&[]).unwrap();
+    desk.registry.retire_asp_secrets(&aspid, Sandbox).unwrap();
+    desk.registry.set_session_validity(&aspid, Some(60)).unwrap();
+    desk.registry.ensure_session_key(Sandbox).unwrap();
+    desk.registry.retire_session_key(Sandbox, 2).unwrap();
+    desk.registry.enrol(&aspid, Sandbox).unwrap_err();
     desk.registry.resume(&aspid).unwrap();
     desk.registry.revoke_token(&aspid, token).unwrap();
     desk.registry.delete_secret("a").unwrap_err();
