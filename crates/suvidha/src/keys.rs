@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 use gstn::Environment;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use suvidha_gateway::config::GetKey;
 use suvidha_seam::Seam;
@@ -88,16 +88,22 @@ fn retire(
     longest_session: SignedDuration,
     output: Output,
 ) -> Result<(), Failure> {
-    let keys = registry.session_keys()?;
     let retired = registry.retire_session_key(environment, id)?;
-    // It minted until the next one took over.
-    let successor = keys
-        .iter()
-        .filter(|key| key.environment == environment && key.mints_from > retired.mints_from)
-        .map(|key| key.mints_from)
-        .min();
-    let lapse = successor.and_then(|until| until.checked_add(longest_session).ok());
+    let minted_until = minted_until(&registry.session_keys()?, &retired);
+    let lapse = minted_until.and_then(|until| until.checked_add(longest_session).ok());
     output.show(&Retired { key: Row::from(&retired), sessions_lapse_by: lapse.map(instant) })
+}
+
+/// When the next key took over from `retired`; nothing where it never minted itself.
+fn minted_until(keys: &[SessionKeyRow], retired: &SessionKeyRow) -> Option<Timestamp> {
+    let has_minted = |key: &&SessionKeyRow| key.retired_at.is_none_or(|at| at > key.mints_from);
+    Some(retired).filter(has_minted)?;
+    let of_environment = keys.iter().filter(|key| key.environment == retired.environment);
+    of_environment
+        .filter(has_minted)
+        .map(|key| key.mints_from)
+        .filter(|from| *from > retired.mints_from)
+        .min()
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use super::handover::{HandOver, HandedOver, Recipient};
 use super::parse_network;
 use super::show::{self, AspRow};
 use crate::cli::environment;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields};
 
 /// `suvidha asp add`.
@@ -97,6 +97,20 @@ fn enrolled(
     let to = recipient.map(|one| one.register(registry, aspid, environment, now)).transpose()?;
     let Enrolment { secret, password, .. } = registry.enrol(aspid, environment)?;
     show(HandedOver::new(Some(&secret), Some(&password), to)?)
+}
+
+/// Whoever changes a secret or a password must have been given the first.
+pub(super) fn require_enrolled(
+    registry: &Registry,
+    aspid: &AspId,
+    environment: Environment,
+) -> Result<(), Failure> {
+    if registry.asp_secrets(aspid)?.iter().any(|row| row.environment == environment) {
+        return Ok(());
+    }
+    let what = format_args!("ASP {aspid} is not enrolled in {environment}");
+    let remedy = format_args!("enrol it with `suvidha asp enrol {aspid} --environment {environment}`");
+    Err(Failure::new(Exit::Data, what).remedy(remedy))
 }
 
 #[derive(Serialize)]

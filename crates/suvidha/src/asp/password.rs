@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{PasswordRow, Registry, StoreError};
 
+use super::enrol::require_enrolled;
 use super::handover::{HandOver, HandedOver};
 use crate::cli::environment;
 use crate::exit::Failure;
@@ -36,6 +37,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let PasswordCommand::Reset { aspid, environment, hand_over } = command;
     let recipient = hand_over.recipient()?;
+    require_enrolled(registry, &aspid, environment)?;
     let to = recipient.map(|one| one.register(registry, &aspid, environment, now)).transpose()?;
     let issued = registry.reset_password(&aspid, environment)?;
     output.show(&Reset {

@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use suvidha_store::{AspSecretRow, Registry, StoreError};
 
+use super::enrol::require_enrolled;
 use super::handover::{HandOver, HandedOver};
 use crate::cli::environment;
 use crate::config::duration;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output::{Answer, Output, fields, instant, table};
 
 /// `suvidha asp secret …`.
@@ -84,11 +85,7 @@ fn rotate(
     output: Output,
 ) -> Result<(), Failure> {
     let recipient = hand_over.recipient()?;
-    if !registry.asp_secrets(aspid)?.iter().any(|row| row.environment == environment) {
-        let what = format_args!("ASP {aspid} is not enrolled in {environment}");
-        let remedy = format_args!("enrol it with `suvidha asp enrol {aspid} --environment {environment}`");
-        return Err(Failure::new(Exit::Data, what).remedy(remedy));
-    }
+    require_enrolled(registry, aspid, environment)?;
     let to = recipient.map(|one| one.register(registry, aspid, environment, now)).transpose()?;
     let issued = registry.rotate_asp_secret(aspid, environment, overlap)?;
     output.show(&Rotated {

@@ -5,6 +5,7 @@
 mod asp;
 mod command;
 mod config;
+mod enrolment;
 mod examples;
 mod help;
 mod keygen;
