@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::config::Timeouts;
 use crate::error::{Error, Kind};
-use crate::pipeline::settle::Settlement;
+use crate::pipeline::settle::{Record, Settlement};
 use crate::upstream::{self, Exchange};
 use crate::wire::CallOnLine;
 
@@ -84,6 +85,29 @@ impl Flow {
     }
 }
 
+/// A short body, for an API of our own: at most `most` bytes, all of them there after `patience`.
+pub(crate) async fn read_whole(
+    body: &mut Option<Incoming>,
+    most: u64,
+    patience: Duration,
+    record: &mut Record,
+) -> Result<Bytes, Error> {
+    if body.as_ref().is_some_and(|body| body.size_hint().lower() > most) {
+        return Err(Error::saying(
+            Kind::BodyTooLarge,
+            format!("The body of this call has at most {most} bytes."),
+        ));
+    }
+    let Some(incoming) = body.take() else { return Err(Error::because(Kind::Internal, "the body is gone")) };
+    let flow = Flow::new(&incoming);
+    record.request_body = Some(Arc::clone(&flow));
+    match timeout(patience, RequestBody::new(incoming, Arc::clone(&flow), most).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(broken)) => Err(flow.broken().unwrap_or_else(|| Error::because(Kind::BodyEndedEarly, broken))),
+        Err(_) => Err(Error::new(Kind::RequestTooSlow)),
+    }
+}
+
 /// The ASP's body, as GSTN gets it.
 pub(crate) struct RequestBody {
     incoming: Incoming,
@@ -123,7 +147,7 @@ impl Body for RequestBody {
                     let Some(piece) = frame.data_ref() else { continue };
                     let taken = this.flow.moved(piece.len(), false);
                     if taken > this.most {
-                        Some(Err(this.fail(Kind::BodyTooLarge, "the body grew beyond limits.body_bytes")))
+                        Some(Err(this.fail(Kind::BodyTooLarge, "the body grew beyond its limit")))
                     } else {
                         Some(Ok(frame))
                     }

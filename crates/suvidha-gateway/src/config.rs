@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gstn::Environment;
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use suvidha_store::SecretString;
 
@@ -170,6 +171,16 @@ impl Default for GetKey {
             calls_per_asp: 6_000,
             certificate_overlap_ms: 24 * 60 * 60 * 1000,
         }
+    }
+}
+
+impl GetKey {
+    pub(crate) fn tolerance(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.tolerance_ms.try_into().unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn certificate_overlap(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.certificate_overlap_ms.try_into().unwrap_or(i64::MAX))
     }
 }
 

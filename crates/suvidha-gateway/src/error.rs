@@ -4,6 +4,8 @@
 //! was, whether a retry can help, and the words for people all come from [`gstn::catalogue`]. It becomes HTTP
 //! in one place, [`Error::response`].
 
+use std::time::Duration;
+
 use gstn::catalogue::{self, ErrorEntry, Origin};
 use gstn::headers::{HeaderFault, X_GSP_ERROR_ORIGIN};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -15,6 +17,27 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     NoCredentials,
+    NoAspId,
+    WrongLengthOfAspId,
+    /// Also a `txn` or `message-id` that GetKey cannot echo.
+    MalformedAspId,
+    UnknownAsp,
+    NoAspSecret,
+    NoSessionId,
+    ForeignSession,
+    WrongAspSecret,
+    PasswordInPlaceOfSession,
+    NoTxn,
+    MalformedGetKey,
+    StaleTimestamp,
+    TooManyCalls,
+    NoCertificate,
+    WrongSignature,
+    CertificateOutOfTime,
+    CertificateReplaced,
+    Replayed,
+    NotEnrolled,
+    UnusableCertificate,
     UnknownToken,
     ConflictingCredentials,
     UnknownClientCredentials,
@@ -54,6 +77,26 @@ impl Kind {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::NoCredentials => "GSP601",
+            Self::NoAspId => "GSP001",
+            Self::WrongLengthOfAspId => "GSP001A",
+            Self::MalformedAspId => "GSP011",
+            Self::UnknownAsp => "GSP012",
+            Self::NoAspSecret => "GSP002",
+            Self::NoSessionId => "GSP003",
+            Self::ForeignSession => "GSP017",
+            Self::WrongAspSecret => "GSP018",
+            Self::PasswordInPlaceOfSession => "GSP665",
+            Self::NoTxn => "GSP006",
+            Self::MalformedGetKey => "GSP664",
+            Self::StaleTimestamp => "GSP660",
+            Self::TooManyCalls => "GSP025",
+            Self::NoCertificate => "GSP013",
+            Self::WrongSignature => "GSP014",
+            Self::CertificateOutOfTime => "GSP662",
+            Self::CertificateReplaced => "GSP663",
+            Self::Replayed => "GSP661",
+            Self::NotEnrolled => "GSP666",
+            Self::UnusableCertificate => "GSP667",
             Self::UnknownToken => "GSP602",
             Self::ConflictingCredentials => "GSP603",
             Self::UnknownClientCredentials => "GSP604",
@@ -90,10 +133,10 @@ impl Kind {
     }
 
     /// Seconds after which the same call is worth another try.
-    fn retry_after(self) -> Option<&'static str> {
+    fn retry_after(self) -> Option<u64> {
         match self {
-            Self::Draining => Some("1"),
-            Self::GstnUnreachable => Some("5"),
+            Self::Draining => Some(1),
+            Self::GstnUnreachable => Some(5),
             _ => None,
         }
     }
@@ -108,11 +151,22 @@ pub(crate) struct Error {
     /// For the log alone: may name hosts and addresses, never a secret.
     detail: Option<String>,
     allow: Option<String>,
+    /// In seconds.
+    retry_after: Option<u64>,
+    /// Of a GetKey call, whose failures say `txn` and `message` where its successes do.
+    getkey_txn: Option<String>,
 }
 
 impl Error {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, message: None, detail: None, allow: None }
+        Self {
+            kind,
+            message: None,
+            detail: None,
+            allow: None,
+            retry_after: kind.retry_after(),
+            getkey_txn: None,
+        }
     }
 
     /// Says it in `message` instead of the catalogue's words. It must not quote a secret.
@@ -130,6 +184,17 @@ impl Error {
         Self { allow: Some(allow), ..Self::new(Kind::WrongMethod) }
     }
 
+    /// More calls than are allowed; the next may be made after `wait`.
+    pub(crate) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after: Some(seconds.max(1)), ..Self::saying(Kind::TooManyCalls, message) }
+    }
+
+    /// The same, told in GetKey's form; `txn` as it was sent, or empty.
+    pub(crate) fn of_getkey(self, txn: &str) -> Self {
+        Self { getkey_txn: Some(txn.to_owned()), ..self }
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         self.kind.code()
     }
@@ -140,6 +205,11 @@ impl Error {
 
     pub(crate) fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// The answer to the ASP. With `always_200` only the status changes.
@@ -156,8 +226,8 @@ impl Error {
         if let Some(link) = help_link(self.code()) {
             headers.insert(LINK, link);
         }
-        if let Some(seconds) = self.kind.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"suvidha\""));
@@ -170,11 +240,14 @@ impl Error {
 
     fn envelope(&self, entry: Option<&ErrorEntry>, request_id: Uuid) -> Vec<u8> {
         let message = self.message.as_deref().or(entry.map(|entry| entry.message));
+        let message = message.unwrap_or("The call failed.");
         let envelope = Envelope {
             status_cd: "0",
+            txn: self.getkey_txn.as_deref(),
+            message: self.getkey_txn.as_ref().map(|_| message),
             error: Body {
                 error_cd: self.code(),
-                message: message.unwrap_or("The call failed."),
+                message,
                 origin: self.origin().as_str(),
                 retryable: entry.is_some_and(|entry| entry.retryable),
                 remedy: entry.map_or("", |entry| entry.remedy),
@@ -187,7 +260,7 @@ impl Error {
 
 impl From<HeaderFault> for Error {
     fn from(fault: HeaderFault) -> Self {
-        Self::saying(Kind::Header(fault.code()), format!("{}.", capitalised(&fault.to_string())))
+        Self::saying(Kind::Header(fault.code()), sentence(&fault))
     }
 }
 
@@ -201,14 +274,21 @@ fn entry(kind: Kind) -> Option<&'static ErrorEntry> {
     catalogue::error(kind.code())
 }
 
-fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+/// A fault as people write it: with a capital and a full stop.
+pub(crate) fn sentence(fault: &impl ToString) -> String {
+    let fault = fault.to_string();
+    let mut letters = fault.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
 }
 
 #[derive(Serialize)]
 struct Envelope<'a> {
     status_cd: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
     error: Body<'a>,
 }
 
@@ -226,8 +306,28 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 32] = [
+    const KINDS: [(Kind, u16); 52] = [
         (Kind::NoCredentials, 401),
+        (Kind::NoAspId, 401),
+        (Kind::WrongLengthOfAspId, 401),
+        (Kind::MalformedAspId, 401),
+        (Kind::UnknownAsp, 401),
+        (Kind::NoAspSecret, 401),
+        (Kind::NoSessionId, 401),
+        (Kind::ForeignSession, 401),
+        (Kind::WrongAspSecret, 401),
+        (Kind::PasswordInPlaceOfSession, 403),
+        (Kind::NoTxn, 400),
+        (Kind::MalformedGetKey, 400),
+        (Kind::StaleTimestamp, 401),
+        (Kind::TooManyCalls, 429),
+        (Kind::NoCertificate, 401),
+        (Kind::WrongSignature, 401),
+        (Kind::CertificateOutOfTime, 401),
+        (Kind::CertificateReplaced, 401),
+        (Kind::Replayed, 401),
+        (Kind::NotEnrolled, 401),
+        (Kind::UnusableCertificate, 400),
         (Kind::UnknownToken, 401),
         (Kind::ConflictingCredentials, 400),
         (Kind::UnknownClientCredentials, 401),
@@ -283,5 +383,24 @@ mod tests {
         assert_eq!(body["error"]["retryable"], false);
         assert_eq!(body["error"]["request_id"], id.to_string());
         assert_eq!(Error::new(Kind::UnknownToken).response(id, true).status(), 200);
+    }
+
+    #[test]
+    fn getkey_says_txn_and_message_where_its_successes_do() {
+        let error = Error::too_many("Slowly.", Duration::from_millis(1001)).of_getkey("T-1");
+        let response = error.response(Uuid::nil(), false);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (429, &HeaderValue::from(2))
+        );
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(
+            (&body["status_cd"], &body["txn"], &body["message"]),
+            (&"0".into(), &"T-1".into(), &"Slowly.".into())
+        );
+        assert_eq!(
+            (&body["error"]["error_cd"], &body["error"]["message"]),
+            (&"GSP025".into(), &"Slowly.".into())
+        );
     }
 }

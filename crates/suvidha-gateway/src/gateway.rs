@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use gstn::Environment;
 use suvidha_seam::Seam;
 use suvidha_store::Registry;
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 use tracing::error;
 
 use crate::config::Config;
-use crate::keeper;
+use crate::keeper::{self, Errand};
 use crate::lane::{self, Phase};
 use crate::plane::{Door, Plane};
 use crate::site::{self, StartError};
@@ -34,27 +33,23 @@ impl Gateway {
     pub fn start(config: Config, registry: Registry, seam: Seam) -> Result<Running, StartError> {
         let threads = threads(&config);
         let sites = site::build(&config, threads)?;
-        let plane = Arc::new(Plane::new(&registry, seam, threads)?);
+        for own in config.environments.iter().filter(|own| own.identify.session) {
+            registry.ensure_session_key(own.environment)?;
+        }
+        let (errands, to_keeper) = mpsc::channel();
+        let plane = Arc::new(Plane::new(&registry, seam, threads, errands)?);
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());
         for (site, own) in sites.into_iter().zip(&config.environments) {
             let environment = own.environment;
             let opened = lane::listen(own.listen, threads);
             let (address, of_each_thread) =
                 opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
-            let (plane, site) = (Arc::clone(&plane), ArcSwap::from_pointee(site));
-            doors.push(Arc::new(Door {
-                plane,
-                environment,
-                address,
-                site,
-                connections: AtomicUsize::new(0),
-            }));
+            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site)));
             listeners.push(of_each_thread.into_iter());
         }
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });
         let (phase, watch) = watch::channel(Phase::Open);
         let (done, lanes_done) = mpsc::channel();
-        let (stop_keeper, stop) = mpsc::channel();
         let mut running =
             Running { house: Arc::clone(&house), phase, lanes: Vec::new(), lanes_done, keeper: None };
         for lane in 0..threads {
@@ -71,8 +66,8 @@ impl Gateway {
                 let _ = done.send(());
             })?);
         }
-        let thread = spawn("suvidha-keeper".to_owned(), move || keeper::keep(&house, &registry, &stop))?;
-        running.keeper = Some((stop_keeper, thread));
+        let thread = spawn("suvidha-keeper".to_owned(), move || keeper::keep(&house, &registry, &to_keeper))?;
+        running.keeper = Some(thread);
         Ok(running)
     }
 }
@@ -83,7 +78,7 @@ pub struct Running {
     phase: watch::Sender<Phase>,
     lanes: Vec<JoinHandle<()>>,
     lanes_done: Receiver<()>,
-    keeper: Option<(Sender<()>, JoinHandle<()>)>,
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// How a drain ended.
@@ -135,8 +130,8 @@ impl Running {
         for lane in self.lanes.drain(..) {
             let _ = lane.join();
         }
-        if let Some((stop, thread)) = self.keeper.take() {
-            drop(stop);
+        if let Some(thread) = self.keeper.take() {
+            let _ = self.house.plane.errands.send(Errand::Stop);
             let _ = thread.join();
         }
     }
@@ -173,6 +168,12 @@ impl House {
     /// Every file of the configuration in force.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         site::files(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Those in which ASPs may have GSP sessions now.
+    pub(crate) fn environments_with_sessions(&self) -> Vec<Environment> {
+        let with_sessions = self.doors.iter().filter(|door| door.site.load().identify.session);
+        with_sessions.map(|door| door.environment).collect()
     }
 
     /// All or nothing: every new site is made before the first takes its place.

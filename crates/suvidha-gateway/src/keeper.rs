@@ -1,65 +1,165 @@
-//! The one thread that may block: it follows the registry, tells it which credentials are in use, and notices
-//! when a file of the configuration has changed.
+//! The one thread that may block: it follows the registry, tells it what is in use, makes the first master key of sessions,
+//! registers certificates on behalf of calls, warns of those that will expire, and notices when a file of the
+//! configuration has changed.
+
+mod expiry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use suvidha_store::{Registry, StoreError};
+use gstn::{AspId, Environment};
+use jiff::{SignedDuration, Timestamp};
+use suvidha_store::{CertificateRow, CertificateState, Registry, StoreError};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use self::expiry::Expiries;
 use crate::gateway::House;
-use crate::plane::Plane;
 
 /// A change in the registry is in force after this long, and the time it takes to read it.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// Keeps house until the sender of `stop` is gone.
-pub(crate) fn keep(house: &House, registry: &Registry, stop: &Receiver<()>) {
-    let mut files = stamps(house);
-    while stop.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-        if let Err(error) = follow(&house.plane, registry) {
+/// What calls ask of the keeper, for they may not block.
+pub(crate) enum Errand {
+    ReplaceCertificates(NewCertificate),
+    /// Come to rest.
+    Stop,
+}
+
+/// A certificate that is to take the place of all others of an ASP in an environment.
+pub(crate) struct NewCertificate {
+    pub(crate) aspid: AspId,
+    pub(crate) environment: Environment,
+    /// In DER or PEM.
+    pub(crate) offered: Vec<u8>,
+    /// For so long the others stay good.
+    pub(crate) overlap: SignedDuration,
+    /// Answered when the certificate is in force.
+    pub(crate) reply: oneshot::Sender<Result<Replaced, StoreError>>,
+}
+
+pub(crate) struct Replaced {
+    pub(crate) row: CertificateRow,
+    /// The last moment of the others; `None` if there are none.
+    pub(crate) others_until: Option<Timestamp>,
+}
+
+/// Keeps house until it is told to stop.
+pub(crate) fn keep(house: &House, registry: &Registry, errands: &Receiver<Errand>) {
+    let mut keeper = Keeper { house, registry, files: stamps(house), expiries: Expiries::default() };
+    keeper.expiries.warn(house);
+    let mut next_round = Instant::now() + BEAT;
+    loop {
+        let rest = next_round.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            keeper.round();
+            next_round = Instant::now() + BEAT;
+            continue;
+        }
+        match errands.recv_timeout(rest) {
+            Ok(Errand::ReplaceCertificates(new)) => keeper.replace_certificates(new),
+            Ok(Errand::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    keeper.report_uses();
+}
+
+struct Keeper<'a> {
+    house: &'a House,
+    registry: &'a Registry,
+    files: Vec<(PathBuf, Stamp)>,
+    expiries: Expiries,
+}
+
+impl Keeper<'_> {
+    fn round(&mut self) {
+        if let Err(error) = self.ensure_session_keys().and_then(|()| self.follow()) {
             warn!(target: "suvidha::gateway", %error, "cannot read the registry; what was last read stays in force");
         }
-        report_uses(&house.plane, registry);
-        let now = stamps(house);
-        if now != files {
-            match house.read_files_again() {
-                Ok(()) => {
-                    info!(target: "suvidha::gateway", "a file of the configuration changed and was read again")
-                }
-                Err(error) => {
-                    warn!(target: "suvidha::gateway", %error, "a file of the configuration changed and cannot be used; what was last read stays in force");
-                }
-            }
-            // What changed while they were read is noticed at the next beat.
-            files = now;
+        self.report_uses();
+        self.expiries.warn(self.house);
+        self.read_changed_files();
+    }
+
+    /// A reload may have switched sessions on where there were none.
+    fn ensure_session_keys(&self) -> Result<(), StoreError> {
+        let snapshot = self.house.plane.snapshot.load();
+        let mut without = self.house.environments_with_sessions();
+        without.retain(|environment| snapshot.session_keys(*environment).is_empty());
+        without.into_iter().try_for_each(|environment| self.registry.ensure_session_key(environment))
+    }
+
+    fn follow(&self) -> Result<(), StoreError> {
+        let plane = &self.house.plane;
+        if self.registry.version()? != plane.snapshot.load().version() {
+            plane.snapshot.store(Arc::new(self.registry.snapshot()?));
+        }
+        Ok(())
+    }
+
+    fn report_uses(&self) {
+        let uses = self.house.plane.take_touched();
+        if let Err(error) = self.registry.touch(&uses) {
+            warn!(target: "suvidha::gateway", %error, "cannot note when credentials were last used");
         }
     }
-    report_uses(&house.plane, registry);
-}
 
-fn follow(plane: &Plane, registry: &Registry) -> Result<(), StoreError> {
-    if registry.version()? != plane.snapshot.load().version() {
-        plane.snapshot.store(Arc::new(registry.snapshot()?));
+    fn read_changed_files(&mut self) {
+        let now = stamps(self.house);
+        if now == self.files {
+            return;
+        }
+        match self.house.read_files_again() {
+            Ok(()) => {
+                info!(target: "suvidha::gateway", "a file of the configuration changed and was read again")
+            }
+            Err(error) => {
+                warn!(target: "suvidha::gateway", %error, "a file of the configuration changed and cannot be used; what was last read stays in force");
+            }
+        }
+        // What changed while they were read is noticed at the next round.
+        self.files = now;
     }
-    Ok(())
-}
 
-fn report_uses(plane: &Plane, registry: &Registry) {
-    let uses = plane.take_touched();
-    if let Err(error) = registry.touch(&uses) {
-        warn!(target: "suvidha::gateway", %error, "cannot note when credentials were last used");
+    fn replace_certificates(&self, new: NewCertificate) {
+        let NewCertificate { aspid, environment, offered, overlap, reply } = new;
+        let replaced = self.registry.replace_certificates(&aspid, environment, &offered, overlap);
+        let replaced = replaced.and_then(|row| {
+            self.follow()?;
+            warn!(
+                target: "suvidha::gateway",
+                aspid = aspid.as_str(),
+                environment = environment.as_str(),
+                certificate = row.id.as_i64(),
+                sha256 = row.key_sha256,
+                "an ASP has replaced its signing certificate"
+            );
+            self.others_until(&aspid, &row).map(|others_until| Replaced { row, others_until })
+        });
+        // Whoever asked may have hung up; what was done stays done.
+        let _ = reply.send(replaced);
+    }
+
+    fn others_until(&self, aspid: &AspId, new: &CertificateRow) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.house.plane.seam.now();
+        let others = self.registry.certificates(aspid)?.into_iter();
+        let others = others.filter(|row| row.environment == new.environment && row.id != new.id);
+        Ok(others.filter(|row| row.state(now) == CertificateState::Live).filter_map(|row| row.until).max())
     }
 }
 
-/// Where the configuration's files stand: when each was last written, and how long it is.
-fn stamps(house: &House) -> Vec<(PathBuf, Option<(SystemTime, u64)>)> {
+/// When a file was last written, and how long it is.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// Where the configuration's files stand.
+fn stamps(house: &House) -> Vec<(PathBuf, Stamp)> {
     house.files().into_iter().map(|path| (path.clone(), stamp(&path))).collect()
 }
 
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -30,10 +30,10 @@ use self::route::Destination;
 use self::settle::{Record, Settlement};
 use crate::body::{AnswerBody, Content};
 use crate::error::{Error, Kind};
-use crate::own;
 use crate::plane::Door;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
+use crate::{getkey, own, setasppubcer};
 
 /// The longest request body, in bytes, that is read though nobody wants it, and how long its bytes may take to
 /// come.
@@ -112,13 +112,16 @@ async fn stages(
 ) -> Result<Response<Content>, Error> {
     let length = body.as_ref().map_or(0, |body| body.size_hint().lower());
     let call = receive::receive(visit, head, length, fault, record)?;
-    let call = match route::route(call, visit, record)? {
-        Destination::Own(endpoint, call) => return own::respond(endpoint, &call, visit),
-        Destination::Gstn(call) => call,
-    };
-    let call = identify::identify(call, visit, record)?;
-    let call = admit::admit(call)?;
-    forward::forward(call, body, record).await
+    match route::route(call, visit, record)? {
+        Destination::Own(endpoint, call) => own::respond(endpoint, &call, visit),
+        Destination::GetKey(call) => getkey::respond(&call, visit, body, record).await,
+        Destination::SetAspPubCer(call) => setasppubcer::respond(&call, visit, body, record).await,
+        Destination::Gstn(call) => {
+            let call = identify::identify(call, visit, record)?;
+            let call = admit::admit(call)?;
+            forward::forward(call, body, record).await
+        }
+    }
 }
 
 /// Reads what a request still carries though it is answered, where that costs less than a new connection; says

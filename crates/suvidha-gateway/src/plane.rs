@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gstn::Environment;
+use gstn::{AspId, Environment};
 use jiff::Timestamp;
 use suvidha_seam::Seam;
 use suvidha_store::{Registry, Snapshot, StoreError, Used};
 use tokio::time::sleep;
 
+use crate::gcra::Limiter;
+use crate::getkey;
+use crate::keeper::Errand;
 use crate::site::Site;
 
 /// What all environments share.
@@ -20,6 +24,8 @@ pub(crate) struct Plane {
     pub(crate) seam: Seam,
     /// Followed by the keeper; calls read nothing else of the registry.
     pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// To the keeper, for what would block.
+    pub(crate) errands: Sender<Errand>,
     /// Calls not yet settled.
     pub(crate) calls: AtomicUsize,
     /// `/readyz` says no.
@@ -31,10 +37,16 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    pub(crate) fn new(registry: &Registry, seam: Seam, threads: usize) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        registry: &Registry,
+        seam: Seam,
+        threads: usize,
+        errands: Sender<Errand>,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             seam,
             snapshot: ArcSwap::from_pointee(registry.snapshot()?),
+            errands,
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -87,12 +99,27 @@ pub(crate) struct Door {
     pub(crate) site: ArcSwap<Site>,
     /// Connections of ASPs under way.
     pub(crate) connections: AtomicUsize,
+    pub(crate) getkey: getkey::Memory,
+    /// How often ASPs replace their certificates.
+    pub(crate) setasppubcer: Limiter<AspId>,
 }
 
 /// How often a full entrance looks whether a connection has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Door {
+    pub(crate) fn new(plane: Arc<Plane>, address: SocketAddr, site: Site) -> Self {
+        Self {
+            plane,
+            environment: site.environment,
+            address,
+            site: ArcSwap::from_pointee(site),
+            connections: AtomicUsize::new(0),
+            getkey: getkey::Memory::new(),
+            setasppubcer: Limiter::new(1 << 16),
+        }
+    }
+
     /// Waits until one more connection may be held. Meanwhile they queue in the kernel, as long as there is place.
     pub(crate) async fn room(&self) {
         while self.connections.load(Ordering::Relaxed) >= self.site.load().limits.connections {

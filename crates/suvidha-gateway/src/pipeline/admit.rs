@@ -35,7 +35,8 @@ pub(crate) fn admit(call: Call<Identified>) -> Result<Call<Admitted>, Error> {
     Ok(call.advance(|identified| Admitted(identified.into_target())))
 }
 
-fn check_asp(asp: &AspEntry, caller: IpAddr) -> Result<(), Error> {
+/// Whether the ASP may call at all, from where it does.
+pub(crate) fn check_asp(asp: &AspEntry, caller: IpAddr) -> Result<(), Error> {
     if asp.status != AspStatus::Active {
         return Err(Error::new(Kind::Suspended));
     }

@@ -1,21 +1,26 @@
-//! Third, because only a call with somewhere to go needs a caller. One file per scheme; each finds what a
-//! request presents, and the registry's snapshot says whose it is.
+//! Third, because only a call with somewhere to go needs a caller. One file per scheme: each finds what a request presents,
+//! and judges by the registry's snapshot whose it is. What they share stands here, and how they go together.
 
 mod client_credentials;
+mod session;
 mod token;
 
 use std::sync::Arc;
 
+use gstn::headers::ASPID;
+use gstn::{AspId, Environment};
+use http::HeaderMap;
 use jiff::Timestamp;
-use suvidha_store::{AspEntry, CredentialId, Snapshot, TokenLookup, Used};
+use suvidha_store::{AspEntry, Snapshot, TokenLookup, Used};
 
 use self::client_credentials::ClientCredentials;
+use self::session::SessionCredentials;
+use super::receive::Received;
 use super::route::{Routed, Target};
 use super::settle::Record;
 use super::{Call, Visit};
 use crate::config::Identify;
 use crate::error::{Error, Kind};
-use crate::site::Site;
 
 /// A call whose ASP is known, though not yet whether it may call.
 pub(crate) struct Identified {
@@ -37,64 +42,124 @@ impl Identified {
     }
 }
 
+/// Whose call for GSTN this is, by any scheme.
 pub(crate) fn identify(
     call: Call<Routed>,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Call<Identified>, Error> {
-    let plane = &visit.door.plane;
-    let now = plane.seam.now();
-    let snapshot = plane.snapshot.load();
-    let presented = Presented {
-        token: token::presented(&call.head.headers)?,
-        clients: client_credentials::presented(&call.head.headers),
-        half: client_credentials::half(&call.head.headers),
-    };
-    let (asp, credential) = presented.whose(&call.site, &snapshot, now)?;
-    plane.touch(visit.lane, Used::Credential(credential), now);
-    record.asp = Some(Arc::clone(&asp));
+    let presented = Presented::read(&call.head.headers)?;
+    let schemes = call.site.identify;
+    let asp = witnessed(&call, visit, record, |scene| presented.principal(schemes, scene))?;
     Ok(call.advance(|routed| Identified { target: routed.into_target(), asp }))
+}
+
+/// Whose call this is that only a GSP session may make.
+pub(crate) fn by_session(
+    call: &Call<Received>,
+    visit: &Visit,
+    record: &mut Record,
+) -> Result<Arc<AspEntry>, Error> {
+    let presented = Presented::read(&call.head.headers)?;
+    if !call.site.identify.session {
+        return Err(Error::new(Kind::SchemeSwitchedOff));
+    }
+    witnessed(call, visit, record, |scene| match &presented.session {
+        Some(session) => session.judge(scene),
+        None => Err(presented.lacks_a_session()),
+    })
+}
+
+/// Writes down whose call it is or, where it is refused, whose it says it is.
+fn witnessed<Stage>(
+    call: &Call<Stage>,
+    visit: &Visit,
+    record: &mut Record,
+    judge: impl FnOnce(Scene<'_>) -> Result<Principal, Error>,
+) -> Result<Arc<AspEntry>, Error> {
+    let plane = &visit.door.plane;
+    let snapshot = plane.snapshot.load();
+    let scene = Scene { environment: call.site.environment, snapshot: &snapshot, now: plane.seam.now() };
+    match judge(scene) {
+        Ok(Principal { asp, used }) => {
+            plane.touch(visit.lane, used, scene.now);
+            record.asp = Some(Arc::clone(&asp));
+            Ok(asp)
+        }
+        Err(error) => {
+            record.asp = claimed(&call.head.headers, &snapshot);
+            Err(error)
+        }
+    }
+}
+
+/// Where and when credentials are judged.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    environment: Environment,
+    snapshot: &'a Snapshot,
+    now: Timestamp,
+}
+
+/// Whom credentials name, and which of them did.
+#[derive(Debug)]
+struct Principal {
+    asp: Arc<AspEntry>,
+    used: Used,
 }
 
 /// Everything in a request that says who sends it.
 struct Presented<'a> {
     token: Option<&'a str>,
+    session: Option<SessionCredentials<'a>>,
     clients: [Option<ClientCredentials<'a>>; 2],
-    half: Option<(&'static str, &'static str)>,
+    half_a_client: Option<(&'static str, &'static str)>,
+    aspid: bool,
+    password: bool,
 }
 
-type Principal = (Arc<AspEntry>, CredentialId);
+impl<'a> Presented<'a> {
+    fn read(headers: &'a HeaderMap) -> Result<Self, Error> {
+        Ok(Self {
+            token: token::presented(headers)?,
+            session: session::presented(headers),
+            clients: client_credentials::presented(headers),
+            half_a_client: client_credentials::half(headers),
+            aspid: text(headers, ASPID).is_some(),
+            password: text(headers, "password").is_some(),
+        })
+    }
 
-impl Presented<'_> {
-    /// The one ASP that the credentials name. A token goes first; client credentials beside it may be left
-    /// over from another GSP, and count only if they are ours and another ASP's.
-    fn whose(&self, site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Principal, Error> {
-        let Identify { token: tokens_on, client_credentials: clients_on, .. } = site.identify;
-        let token = self.token.filter(|_| tokens_on);
-        let mut principal = match token {
-            Some(token) => Some(judge(snapshot.by_token(site.environment, token, now), Kind::UnknownToken)?),
-            None => None,
-        };
+    /// The one ASP that the credentials name. A token goes first; others beside it may be left over from another GSP, and
+    /// count only if they are ours and another ASP's. An `aspid` alone is no credential.
+    fn principal(&self, schemes: Identify, scene: Scene<'_>) -> Result<Principal, Error> {
+        let token = self.token.filter(|_| schemes.token);
+        let session = self.session.as_ref().filter(|_| schemes.session);
+        let clients = self.clients.iter().flatten().filter(|_| schemes.client_credentials);
+        let mut principal = token.map(|token| token::judge(token, scene)).transpose()?;
         let mut refusal = None;
-        for client in self.clients.iter().flatten().filter(|_| clients_on) {
-            let lookup = snapshot.by_client_credentials(site.environment, client.id, client.secret, now);
-            match (judge(lookup, Kind::UnknownClientCredentials), &principal) {
-                (Ok((asp, _)), Some((known, _))) if asp.aspid != known.aspid => {
+        let others = session.map(|session| session.judge(scene)).into_iter();
+        for found in others.chain(clients.map(|client| client.judge(scene))) {
+            match (found, &principal) {
+                (Ok(found), Some(known)) if found.asp.aspid != known.asp.aspid => {
                     return Err(Error::new(Kind::ConflictingCredentials));
                 }
                 (Ok(found), None) => principal = Some(found),
                 (Ok(_), Some(_)) => {}
-                (Err(error), _) => refusal = Some(error),
+                (Err(error), _) => refusal = refusal.or(Some(error)),
             }
         }
-        principal.ok_or_else(|| refusal.unwrap_or_else(|| self.nothing_usable()))
+        principal.ok_or_else(|| refusal.unwrap_or_else(|| self.nothing_usable(schemes)))
     }
 
-    fn nothing_usable(&self) -> Error {
-        if self.token.is_some() || self.clients.iter().any(Option::is_some) {
+    fn nothing_usable(&self, schemes: Identify) -> Error {
+        if self.token.is_some() || self.session.is_some() || self.clients.iter().any(Option::is_some) {
             return Error::new(Kind::SchemeSwitchedOff);
         }
-        match self.half {
+        if self.aspid && schemes.session {
+            return self.lacks_a_session();
+        }
+        match self.half_a_client {
             Some((there, missing)) => Error::saying(
                 Kind::NoCredentials,
                 format!("The request bears `{there}`, but no `{missing}`."),
@@ -102,11 +167,49 @@ impl Presented<'_> {
             None => Error::new(Kind::NoCredentials),
         }
     }
+
+    /// Why there is not even an attempt at a session.
+    fn lacks_a_session(&self) -> Error {
+        match (self.token.is_some() || self.clients.iter().any(Option::is_some), self.aspid, self.password) {
+            (true, ..) => Error::saying(
+                Kind::NoSessionId,
+                "This takes a live GSP session (`aspid`, `session-id`, `asp-secret`), and neither a token nor client credentials.",
+            ),
+            (_, true, true) => Error::new(Kind::PasswordInPlaceOfSession),
+            (_, true, false) => Error::saying(
+                Kind::NoAspSecret,
+                "The request bears `aspid`, but neither `asp-secret` nor `session-id`.",
+            ),
+            (_, false, _) => Error::new(Kind::NoAspId),
+        }
+    }
 }
 
-fn judge(lookup: TokenLookup<'_>, unknown: Kind) -> Result<Principal, Error> {
+/// The ASP that a request names.
+pub(crate) fn aspid(headers: &HeaderMap) -> Result<AspId, Error> {
+    let aspid = text(headers, ASPID).ok_or_else(|| Error::new(Kind::NoAspId))?;
+    aspid.parse().map_err(|_| match aspid.len() {
+        10 => Error::saying(Kind::MalformedAspId, "The header `aspid` has other characters than ten digits."),
+        _ => Error::new(Kind::WrongLengthOfAspId),
+    })
+}
+
+/// The ASP that a request says it comes from, if there is such a one. Nothing is proven thereby.
+pub(crate) fn claimed(headers: &HeaderMap, snapshot: &Snapshot) -> Option<Arc<AspEntry>> {
+    aspid(headers).ok().and_then(|aspid| snapshot.asp(&aspid)).map(Arc::clone)
+}
+
+/// The value of a header, if it has one.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+}
+
+/// What the registry says of a token, or of client credentials.
+fn judged(lookup: TokenLookup<'_>, unknown: Kind) -> Result<Principal, Error> {
     match lookup {
-        TokenLookup::Found { asp, credential } => Ok((Arc::clone(asp), credential)),
+        TokenLookup::Found { asp, credential } => {
+            Ok(Principal { asp: Arc::clone(asp), used: Used::Credential(credential) })
+        }
         TokenLookup::Expired => Err(Error::new(Kind::Expired)),
         TokenLookup::Revoked => Err(Error::new(Kind::Revoked)),
         TokenLookup::OtherEnvironment(other) => {

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use gstn::headers::{
-    ASP_SECRET, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET,
+    ASP_SECRET, ASPID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET,
     SESSION_ID, TXN, X_CT_AUTH_TOKEN,
 };
 use http::header::{HOST, UPGRADE};
@@ -25,13 +25,14 @@ pub(crate) struct Received(());
 
 /// Headers that prove who somebody is. Each is accepted once, and in this spelling only: whoever stands before
 /// or behind us might read another copy.
-const CREDENTIALS: [&str; 10] = [
+const CREDENTIALS: [&str; 11] = [
     X_CT_AUTH_TOKEN,
     "authorization",
     CLIENT_ID,
     CLIENT_SECRET,
     KARVY_CLIENT_ID,
     KARVY_CLIENT_SECRET,
+    ASPID,
     ASP_SECRET,
     SESSION_ID,
     AUTH_TOKEN,

@@ -1,5 +1,5 @@
-//! Second, because what a call is for decides what is asked of its caller: our own endpoints ask for nothing,
-//! and a path that leads nowhere needs no credentials.
+//! Second, because what a call is for decides what is asked of its caller: our own endpoints ask for nothing, GetKey for a
+//! signature, and a path that leads nowhere needs no credentials.
 
 use gstn::catalogue::{self, Api, Family, Location};
 use http::Method;
@@ -14,7 +14,7 @@ use crate::own::Endpoint;
 /// The prefixes under which the GSPs that we stand in for offer GSTN's paths.
 const PREFIXES: [&[&str]; 2] = [&["gsp", "api"], &["api"]];
 
-/// The families of a GSP's own APIs, which are not GSTN's.
+/// The family of a GSP's own APIs, which are not GSTN's.
 const UTILITY: &str = "aspapi";
 
 /// The longest action, and the longest path of an API, that the log repeats.
@@ -23,7 +23,12 @@ const LONGEST_NAME: usize = 80;
 
 /// Where a request leads.
 pub(crate) enum Destination {
+    /// To one of our own endpoints, which need no caller.
     Own(Endpoint, Call<Received>),
+    /// To a new GSP session.
+    GetKey(Call<Received>),
+    /// To a new certificate of the ASP's own.
+    SetAspPubCer(Call<Received>),
     Gstn(Call<Routed>),
 }
 
@@ -54,16 +59,20 @@ pub(crate) fn route(call: Call<Received>, visit: &Visit, record: &mut Record) ->
         record.api = Some(segments.join("/"));
         return endpoint.check_method(&call.head.method).map(|()| Destination::Own(endpoint, call));
     }
+    if visit.door.plane.is_closing() {
+        return Err(Error::new(Kind::Draining));
+    }
+    let segments = without_prefix(&segments);
+    if segments.first().is_some_and(|family| family.eq_ignore_ascii_case(UTILITY)) {
+        return utility(segments, record).map(|destination| destination(call));
+    }
     if call.site.upstream.is_none() {
         return Err(Error::saying(
             Kind::NotConfigured,
             format!("This gateway has no upstream configured for {}.", call.site.environment),
         ));
     }
-    if visit.door.plane.is_closing() {
-        return Err(Error::new(Kind::Draining));
-    }
-    let target = target(&call.head, &segments, record)?;
+    let target = target(&call.head, segments, record)?;
     check_method(&target, &call.head.method)?;
     Ok(Destination::Gstn(call.advance(|_| Routed(target))))
 }
@@ -94,14 +103,33 @@ fn segments(path: &str) -> Result<Vec<&str>, Error> {
     Ok(path.split('/').filter(|segment| !segment.is_empty()).collect())
 }
 
-fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
-    let segments = without_prefix(segments);
-    if segments.first().is_some_and(|first| first.eq_ignore_ascii_case(UTILITY)) {
-        return Err(Error::saying(
-            Kind::UnknownPath,
-            "This gateway offers none of the /aspapi utility APIs.",
-        ));
+/// One of a GSP's own APIs, in any version.
+fn utility(segments: &[&str], record: &mut Record) -> Result<fn(Call<Received>) -> Destination, Error> {
+    let words =
+        "Of the /aspapi utility APIs this gateway offers getKey and setasppubcer, as /aspapi/v1.0/getKey.";
+    let unknown = || Error::saying(Kind::UnknownPath, words);
+    let [_, version, name] = segments else { return Err(unknown()) };
+    if !is_version(version) {
+        return Err(unknown());
     }
+    let (api, destination): (_, fn(_) -> _) = match name.to_ascii_lowercase().as_str() {
+        "getkey" => ("getKey", Destination::GetKey),
+        "setasppubcer" => ("setasppubcer", Destination::SetAspPubCer),
+        _ => return Err(unknown()),
+    };
+    record.version = Some((*version).to_owned());
+    record.api = Some(format!("{UTILITY}/{api}"));
+    Ok(destination)
+}
+
+/// `v1.0` and the like, of a length that the log can repeat.
+fn is_version(segment: &str) -> bool {
+    let numbers = segment.strip_prefix(['v', 'V']).and_then(|numbers| numbers.split_once('.'));
+    let number = |digits: &str| (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    numbers.is_some_and(|(major, minor)| number(major) && number(minor))
+}
+
+fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
     let unknown = || Error::new(Kind::UnknownPath);
     let folded = segments.join("/");
     let Location { family, version, path } = catalogue::locate(&folded).ok_or_else(unknown)?;
@@ -191,6 +219,16 @@ mod tests {
             assert_eq!(without_prefix(&segments), ["taxpayerapi", "x"], "{path:?}");
         }
         assert_eq!(without_prefix(&["api"]), ["api"]);
+    }
+
+    #[test]
+    fn a_version_is_two_numbers() {
+        for version in ["v1.0", "V1.1", "v0.3", "v10.123"] {
+            assert!(is_version(version), "{version:?}");
+        }
+        for version in ["", "v", "v1", "1.0", "v1.", "v.1", "v1.0.0", "v1.x", "v1234.0", "vv1.0", "v+1.0"] {
+            assert!(!is_version(version), "{version:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ const LONGEST: usize = 64;
 /// What is known of a call.
 pub(crate) struct Record {
     pub(crate) request_id: Uuid,
+    /// Whose call it is; of one that was refused for its credentials, whose it says it is.
     pub(crate) asp: Option<Arc<AspEntry>>,
     pub(crate) txn: Option<HeaderValue>,
     pub(crate) gstin: Option<HeaderValue>,

@@ -3,10 +3,22 @@
 use gstn::headers::{CLIENT_ID, CLIENT_SECRET, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET};
 use http::HeaderMap;
 
+use super::{Principal, Scene, judged, text};
+use crate::error::{Error, Kind};
+
 /// A pair, as sent.
 pub(super) struct ClientCredentials<'a> {
-    pub(super) id: &'a str,
-    pub(super) secret: &'a str,
+    id: &'a str,
+    secret: &'a str,
+}
+
+impl ClientCredentials<'_> {
+    /// Whose they are.
+    pub(super) fn judge(&self, scene: Scene<'_>) -> Result<Principal, Error> {
+        let Scene { environment, snapshot, now } = scene;
+        let lookup = snapshot.by_client_credentials(environment, self.id, self.secret, now);
+        judged(lookup, Kind::UnknownClientCredentials)
+    }
 }
 
 const PAIRS: [(&str, &str); 2] = [(CLIENT_ID, CLIENT_SECRET), (KARVY_CLIENT_ID, KARVY_CLIENT_SECRET)];
@@ -14,7 +26,7 @@ const PAIRS: [(&str, &str); 2] = [(CLIENT_ID, CLIENT_SECRET), (KARVY_CLIENT_ID, 
 /// The pairs of a request, under either name. Half a pair counts as none.
 pub(super) fn presented(headers: &HeaderMap) -> [Option<ClientCredentials<'_>>; 2] {
     PAIRS.map(|(id, secret)| {
-        Some(ClientCredentials { id: read(headers, id)?, secret: read(headers, secret)? })
+        Some(ClientCredentials { id: text(headers, id)?, secret: text(headers, secret)? })
     })
 }
 
@@ -23,9 +35,5 @@ pub(super) fn half(headers: &HeaderMap) -> Option<(&'static str, &'static str)> 
     let halves = PAIRS.into_iter().flat_map(|(id, secret)| [(id, secret), (secret, id)]);
     halves
         .into_iter()
-        .find(|(there, missing)| read(headers, there).is_some() && read(headers, missing).is_none())
-}
-
-fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+        .find(|(there, missing)| text(headers, there).is_some() && text(headers, missing).is_none())
 }

@@ -4,19 +4,23 @@ use gstn::headers::X_CT_AUTH_TOKEN;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::{Principal, Scene, judged, text};
 use crate::error::{Error, Kind};
 
 /// The token of a request. The two headers may both be there if they agree.
 pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let own = headers.get(X_CT_AUTH_TOKEN).map(|value| value.to_str().unwrap_or("").trim());
-    let own = own.filter(|token| !token.is_empty());
-    match (own, bearer(headers)) {
+    match (text(headers, X_CT_AUTH_TOKEN), bearer(headers)) {
         (Some(own), Some(bearer)) if own != bearer => {
             let words = "X-CT-Auth-Token and Authorization carry different tokens.";
             Err(Error::saying(Kind::ConflictingCredentials, words))
         }
         (own, bearer) => Ok(own.or(bearer)),
     }
+}
+
+/// Whose token it is.
+pub(super) fn judge(token: &str, scene: Scene<'_>) -> Result<Principal, Error> {
+    judged(scene.snapshot.by_token(scene.environment, token, scene.now), Kind::UnknownToken)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
