@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use gstn::crypto::{AspSecret, PrivateKey};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -16,35 +17,53 @@ use crate::Failure;
 pub(crate) struct Gateway {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// The token of its one ASP.
+    /// Its one ASP, with all it may identify itself by.
+    pub(crate) aspid: String,
     pub(crate) token: String,
+    pub(crate) secret: AspSecret,
+    pub(crate) key: PrivateKey,
     process: Child,
     _directory: TempDir,
 }
 
 impl Gateway {
-    /// Starts a gateway in front of `upstream` and waits until it is ready.
-    pub(crate) fn start(upstream: SocketAddr) -> Result<Self, Failure> {
+    /// Starts a gateway in front of `upstream`, with `more` in its configuration, and waits until it is ready.
+    pub(crate) fn start(upstream: SocketAddr, more: &str) -> Result<Self, Failure> {
         let directory = tempfile::tempdir()?;
         let address = free_address()?;
         let config = directory.path().join("bench.toml");
         fs::write(directory.path().join("client-secret"), "0123456789abcdef0123456789abcdef")?;
-        fs::write(&config, configuration(address, upstream))?;
+        fs::write(&config, configuration(address, upstream) + more)?;
 
         let asp = suvidha(
             &config,
             "asp add --name Bench --contact-name Bench --email bench@example.com --phone +911234567890",
         )?;
         let aspid = text(&asp, "aspid")?;
+        let (key, public_key) = (PrivateKey::generate_2048(), directory.path().join("asp.pem"));
+        fs::write(&public_key, key.public_key().spki_pem())?;
+        let certificate = format!("asp cert add {aspid} {} --environment sandbox", public_key.display());
+        suvidha(&config, &certificate)?;
         let issued = suvidha(&config, &format!("asp token issue {aspid} --environment sandbox"))?;
         let process = Command::new(binary()?)
             .args(["serve", "--log-level", "info", "--config"])
             .arg(&config)
             .stderr(Stdio::null())
             .spawn()?;
-        let gateway = Self { address, token: text(&issued, "token")?, process, _directory: directory };
+        let secret = AspSecret::try_from_slice(text(&asp, "secret")?.as_bytes())?;
+        let token = text(&issued, "token")?;
+        let gateway = Self { address, aspid, token, secret, key, process, _directory: directory };
         gateway.wait_until_ready()?;
         Ok(gateway)
+    }
+
+    /// CPU time that its process has used, in the kernel's hundredths of a second (`/proc/PID/stat`).
+    pub(crate) fn cpu_time(&self) -> Result<Duration, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The name of the process, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        Ok(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>()?))
     }
 
     /// A figure in KiB from `/proc/PID/status`: `VmRSS`, the memory in use, or `VmHWM`, its peak.

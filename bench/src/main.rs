@@ -1,6 +1,8 @@
-//! Measurements of the gateway, from outside: a real process, real sockets, `/proc` for memory.
+//! Measurements of the gateway, from outside: a real process, real sockets, `/proc` for memory and CPU time.
 
 mod gateway;
+mod getkey;
+mod load;
 mod stream;
 mod upstream;
 
@@ -11,8 +13,9 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let measured = match std::env::args().nth(1).as_deref() {
+        Some("getkey") => getkey::measure(),
         Some("stream") => stream::measure(),
-        _ => Err("usage: suvidha-bench stream".into()),
+        _ => Err("usage: suvidha-bench getkey|stream".into()),
     };
     match measured {
         Ok(report) => {

@@ -15,7 +15,7 @@ const LIMIT_KIB: u64 = 64 * 1024;
 
 /// Streams [`BODY`] bytes down and up, alone and [`AT_ONCE`] at a time, and reports the peak size over the idle one.
 pub(crate) fn measure() -> Result<String, Failure> {
-    let gateway = Gateway::start(upstream::start()?)?;
+    let gateway = Gateway::start(upstream::start()?, "")?;
     download(&gateway, 1)?;
     let idle = gateway.resident_kib("VmRSS")?;
     let mut report = format!(

@@ -21,6 +21,7 @@ cargo xtask <verb>
   deny             dependencies: licences, bans, sources, advisories (installs cargo-deny if missing)
   fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
   bench stream     memory of the gateway while 100 MB go through it, each way
+  bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
   ci               all that must pass before a change lands: lint, deny, docs, test
 ";
 
@@ -47,7 +48,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["deny"] => deny(),
         ["fuzz"] => fuzz("60"),
         ["fuzz", seconds] => fuzz(seconds),
-        ["bench", "stream"] => bench("stream"),
+        ["bench", which @ ("stream" | "getkey")] => bench(which),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
     }
