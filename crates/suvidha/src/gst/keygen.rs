@@ -144,7 +144,7 @@ impl Answer for Made {
             ("SHA-256", self.sha256_fingerprint.clone()),
         ]) + &format!(
             "\nSend {cer} to your GSP, and to nobody {key} or {pfx}.\n\
-             A GSP that runs Suvidha makes it known with: suvidha asp cert add ASPID {cer}\n\
+             A GSP that runs Suvidha makes it known with: suvidha asp cert add ASPID {cer} --environment ENVIRONMENT\n\
              Then log in with: suvidha gst login --auth getkey --key {pfx} …\n",
             cer = self.certificate.display(),
             key = self.private_key.display(),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gstn::crypto::base64;
 use serde_json::{Value, json};
 
 use crate::command::{Place, Server, gstr1, post, recent_periods};
+use crate::getkey::{Asp, Session, Signed};
 
 const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
 const CLIENT_SECRET: &str = "c11e47c11e47c11e47c11e47c11e4700";
@@ -43,7 +45,7 @@ fn no_secret_is_written_where_it_does_not_belong() {
     fs::rename(place.path("out"), place.path("gstn.out")).unwrap();
     let taxpayer = new_taxpayer(ready["gstn_management"].as_str().unwrap());
 
-    let (gateway, address) = gateway_before(&place, ready["gstn"].as_str().unwrap());
+    let (gateway, address, asp) = gateway_before(&place, ready["gstn"].as_str().unwrap());
     place.write("token", TOKEN);
     let (gstin, username) = (taxpayer["gstin"].as_str().unwrap(), taxpayer["username"].as_str().unwrap());
     let mut said = Vec::new();
@@ -63,15 +65,23 @@ fn no_secret_is_written_where_it_does_not_belong() {
     gst(&format!("summary --period {period}"), 0);
     gst(&format!("search {gstin}"), 0);
 
+    let of_getkey = get_sessions(&asp, &format!("http://{address}"));
+    for line in ["asp list", "asp show ASPID", "asp secret list ASPID", "asp cert list ASPID", "keys list"] {
+        let ended = place.run(&format!("{} --config gateway.toml", line.replace("ASPID", &asp.aspid)));
+        ended.succeeds();
+        said.push(ended.out + &ended.err);
+    }
+
     let session: Value = serde_json::from_slice(&fs::read(place.path("session")).unwrap()).unwrap();
     let mut secrets = BTreeMap::from([("client secret", CLIENT_SECRET), ("token", TOKEN), ("OTP", OTP)]);
     for (name, key) in [("app key", "app_key"), ("SEK", "sek"), ("auth token", "auth_token")] {
         secrets.insert(name, session[key].as_str().unwrap());
     }
+    secrets.extend(of_getkey.iter().map(|(name, secret)| (*name, secret.as_str())));
     gateway.stop();
     gstn.stop();
 
-    assert_clean(&secrets, "what `suvidha gst` printed", said.join("\n").as_bytes());
+    assert_clean(&secrets, "what the commands printed", said.join("\n").as_bytes());
     for name in ["err", "out", "gstn.log", "gstn.out"] {
         assert_clean(&secrets, name, &fs::read(place.path(name)).unwrap());
     }
@@ -85,29 +95,49 @@ fn no_secret_is_written_where_it_does_not_belong() {
     assert!(log.contains("\"DEBUG\"") && log.contains(gstin), "the log must be of these calls, in full");
 }
 
-/// A gateway in front of `gstn`, with one ASP that brought its token along, and its address.
-fn gateway_before(place: &Place, gstn: &str) -> (Server, String) {
+/// Gets sessions, one of them in vain, and calls with one, in vain and well; gives all that is secret about it.
+fn get_sessions(asp: &Asp, gateway: &str) -> Vec<(&'static str, String)> {
+    let signed = asp.sign();
+    let another = asp.sign();
+    assert_eq!(asp.send(gateway, &signed).0, 200);
+    assert_eq!(asp.send(gateway, &signed).0, 401, "a replay");
+    let wrong = Signed { timestamp: asp.sign().timestamp, signed_content: another.signed_content.clone() };
+    assert_eq!(asp.send(gateway, &wrong).0, 401, "a signature of something else");
+    let session = asp.session(gateway);
+    assert_eq!(session.search(gateway).0, 200);
+    let foreign = Session { id: asp.session(gateway).id, ..session.clone() };
+    assert_eq!(foreign.search(gateway).0, 401, "the session key of another session");
+    vec![
+        ("ASP secret", String::from_utf8(asp.secret.as_bytes().to_vec()).unwrap()),
+        ("account password", asp.password.clone()),
+        ("private key", asp.key.pkcs8_pem().lines().nth(9).unwrap().to_owned()),
+        ("signed content", signed.signed_content),
+        ("signed content of a refused call", another.signed_content),
+        ("session key", base64::encode(session.ek.as_bytes())),
+        ("header asp-secret", session.asp_secret),
+    ]
+}
+
+/// A gateway in front of `gstn`, its address, and an ASP of it that brought its token along and has a key.
+fn gateway_before(place: &Place, gstn: &str) -> (Server, String, Asp) {
     let config = GATEWAY.replace("GSTN", gstn).replace("CLIENT_ID", CLIENT_ID);
     place.write("gateway.toml", &config);
     fs::create_dir(place.path("gateway")).unwrap();
     place
         .run_with_input("secret set gstn/sandbox/client-secret --config gateway.toml", CLIENT_SECRET)
         .succeeds();
-    let asp = place.json(
-        "asp add --config gateway.toml --name A --contact-name B --email c@example.in --phone +919876543210",
-    );
-    let aspid = asp["aspid"].as_str().unwrap();
-    let import = format!("asp token import {aspid} --environment sandbox --config gateway.toml");
+    let asp = Asp::new(place, "--config gateway.toml");
+    let import = format!("asp token import {} --environment sandbox --config gateway.toml", asp.aspid);
     place.run_with_input(&import, TOKEN).succeeds();
     let mut gateway = place.start("serve --config gateway.toml --log-level trace");
     gateway.wait_for_log("\"listening\"");
     let log = gateway.log();
     let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
     let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
-    (gateway, address)
+    (gateway, address, asp)
 }
 
-/// Fails where a secret stands in `bytes`: as it is, or, for keys, as raw bytes or hex.
+/// Fails where a secret stands in `bytes`: as it is, or, for what is base64, as raw bytes, hex or a list of numbers.
 fn assert_clean(secrets: &BTreeMap<&str, &str>, place: &str, bytes: &[u8]) {
     for (name, secret) in secrets {
         for form in forms(secret) {
@@ -119,9 +149,7 @@ fn assert_clean(secrets: &BTreeMap<&str, &str>, place: &str, bytes: &[u8]) {
 
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.as_bytes().to_vec()];
-    if let Ok(key) = gstn::crypto::base64::decode_strict(secret)
-        && key.len() == 32
-    {
+    if let Ok(key) = base64::decode_strict(secret) {
         forms.push(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes());
         forms.push(format!("{key:?}").into_bytes());
         forms.push(key);

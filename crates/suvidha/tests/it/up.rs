@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
-use gstn::crypto::{AppKey, PublicKey};
+use gstn::crypto::{AppKey, Certificate, PublicKey};
 use serde_json::Value;
 
 use crate::command::{Place, exchange, get, mode};
+use crate::getkey::Asp;
 
 #[test]
 fn the_printed_curl_line_works_as_it_stands() {
@@ -135,4 +137,61 @@ fn the_sample_request_of_cleartax_works_as_it_is_printed_there() {
     let answer = exchange("POST", &url, &headers, &body);
     assert_eq!(answer, (200, serde_json::json!({"status_cd": "1"})));
     server.stop();
+}
+
+#[test]
+fn the_demo_asp_gets_sessions_with_what_the_ready_file_tells() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    let text = |name: &str| ready["asp"][name].as_str().unwrap();
+    for path in ["private_key", "certificate"].map(text).map(Path::new) {
+        assert!(path.is_absolute() && path.exists(), "{}", path.display());
+    }
+    assert_eq!(mode(Path::new(text("private_key"))), 0o600);
+    let certificate = Certificate::from_pem(fs::read(text("certificate")).unwrap()).unwrap();
+    assert_eq!(certificate.public_key(), Asp::demo(&ready).key.public_key());
+
+    let gateway = ready["environments"]["sandbox"].as_str().unwrap();
+    assert!(Asp::demo(&ready).session(gateway).is_accepted(gateway));
+    let told = fs::read_to_string(place.path("out")).unwrap();
+    assert!(told.contains(text("private_key")), "{told}");
+    for secret in ["secret", "password"].map(text) {
+        assert!(!told.contains(secret), "it is on the screen: {told}");
+    }
+    server.stop();
+}
+
+#[test]
+fn what_the_demo_asp_lost_meanwhile_is_made_again_at_the_next_start() {
+    let place = Place::new();
+    let (server, first) = place.start_ready("up --listen 127.0.0.1:0");
+    server.stop();
+    let aspid = first["asp"]["aspid"].as_str().unwrap();
+    let restart = || {
+        let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+        let gateway = ready["environments"]["sandbox"].as_str().unwrap();
+        assert!(Asp::demo(&ready).session(gateway).is_accepted(gateway));
+        server.stop();
+        ready["asp"].clone()
+    };
+    let key = |asp: &Value| fs::read(asp["private_key"].as_str().unwrap()).unwrap();
+    let first_key = key(&first["asp"]);
+
+    let rotated = place.json(&format!("asp secret rotate {aspid} --environment sandbox --overlap 0s"));
+    place.json(&format!("asp password reset {aspid} --environment sandbox"));
+    let second = restart();
+    assert_eq!(second["secret"], rotated["secret"], "the newest one is told");
+    assert_ne!(second["password"], first["asp"]["password"]);
+    assert_eq!(key(&second), first_key);
+    assert_eq!(restart(), second, "and then all of it is kept");
+
+    place.json(&format!("asp cert revoke {aspid} 1"));
+    let second_key = key(&restart());
+    assert_ne!(second_key, first_key);
+    fs::remove_file(second["private_key"].as_str().unwrap()).unwrap();
+    let third_key = key(&restart());
+    assert_ne!(third_key, second_key);
+    place.write("suvidha-data/demo-asp/certificate.pem", "damaged");
+    assert_ne!(key(&restart()), third_key);
+    assert_eq!(place.json("asp list").as_array().unwrap().len(), 1);
 }
