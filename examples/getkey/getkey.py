@@ -145,16 +145,19 @@ class Gsp:
         return reply
 
 
+def setting(name):
+    return os.environ.get(name) or sys.exit(f"error: {name} is missing")
+
+
 def load_key():
-    with open(os.environ["SUVIDHA_ASP_KEY"], "rb") as file:
+    with open(setting("SUVIDHA_ASP_KEY"), "rb") as file:
         return serialization.load_pem_private_key(file.read(), password=None)
 
 
 def demonstrate():
-    env = os.environ
-    secret, key, ca = env["SUVIDHA_ASP_SECRET"], load_key(), env.get("SUVIDHA_CA")
-    gsp = Gsp(env["SUVIDHA_GATEWAY"], env["SUVIDHA_ASPID"], secret, key, ca)
-    gstin = env.get("SUVIDHA_GSTIN", "29DEMOS1234D1ZG")
+    url, aspid, secret = setting("SUVIDHA_GATEWAY"), setting("SUVIDHA_ASPID"), setting("SUVIDHA_ASP_SECRET")
+    gsp = Gsp(url, aspid, secret, load_key(), os.environ.get("SUVIDHA_CA"))
+    gstin = os.environ.get("SUVIDHA_GSTIN", "29DEMOS1234D1ZG")
     # What GSTN wants of a call; for a taxpayer's own data add `username`, `auth-token` and `ret_period`.
     headers = {"gstin": gstin, "state-cd": gstin[:2], "ip-usr": "127.0.0.1"}
 
@@ -184,7 +187,5 @@ def selftest(path):
 if __name__ == "__main__":
     try:
         sys.exit(selftest(sys.argv[2]) if sys.argv[1:2] == ["--selftest"] else demonstrate())
-    except KeyError as missing:
-        sys.exit(f"error: {missing} is missing")
     except (Refused, ValueError, OSError) as failure:
         sys.exit(f"error: {failure}")

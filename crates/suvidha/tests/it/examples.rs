@@ -1,12 +1,18 @@
 //! `examples/getkey`: the clients in other languages, run as its README says, against the real gateway.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use serde_json::Value;
 
-use crate::command::{Ended, Place, run};
+use crate::command::{Ended, PATIENCE, Place, Server, run};
 
 /// How each client is run, what must be there for it, and the packages of Debian that bring it.
 const CLIENTS: [(&str, &str, &str); 4] = [
@@ -52,6 +58,11 @@ impl Examples {
         command.env_remove("JAVA_TOOL_OPTIONS").envs(settings.iter().copied());
         run(&mut command, "")
     }
+
+    /// Starts `suvidha up` with its data where the README expects them.
+    fn up(&self) -> (Server, Value) {
+        self.place.start_ready("up --listen 127.0.0.1:0")
+    }
 }
 
 fn directory() -> PathBuf {
@@ -66,6 +77,44 @@ fn text(value: &Value) -> &str {
 fn blocks() -> Vec<String> {
     let readme = fs::read_to_string(directory().join("README.md")).unwrap();
     readme.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+/// The demo ASP's settings, with the gateway at `url`.
+fn settings<'a>(ready: &'a Value, url: &'a str) -> Vec<(&'static str, &'a str)> {
+    let asp = &ready["asp"];
+    vec![
+        ("SUVIDHA_GATEWAY", url),
+        ("SUVIDHA_ASPID", text(&asp["aspid"])),
+        ("SUVIDHA_ASP_SECRET", text(&asp["secret"])),
+        ("SUVIDHA_ASP_KEY", text(&asp["private_key"])),
+    ]
+}
+
+/// The session ids that a client printed, in a conversation of this form: `s` is a session, `c` a call that succeeded.
+#[track_caller]
+fn sessions(client: &str, ended: &Ended, form: &str) -> Vec<String> {
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{client}: {}", ended.out);
+    let mut sessions = Vec::new();
+    let told: String = ended
+        .out
+        .lines()
+        .map(|line| match line.strip_prefix("session_id=") {
+            Some(session) => {
+                let (id, validity) = session.split_once(' ').unwrap();
+                assert_eq!((id.len(), validity), (31, "validity_min=360"), "{client}: {line}");
+                sessions.push(id.to_owned());
+                's'
+            }
+            None => {
+                assert_eq!(line, "search status_cd=1", "{client}");
+                'c'
+            }
+        })
+        .collect();
+    assert_eq!(told, form, "{client}");
+    let different: BTreeSet<_> = sessions.iter().collect();
+    assert_eq!(different.len(), sessions.len(), "{client}: {}", ended.out);
+    sessions
 }
 
 #[test]
@@ -126,4 +175,237 @@ fn the_known_answers_are_those_of_the_protocol_and_the_readme_shows_them() {
 
 fn json_file(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn every_client_opens_a_session_calls_and_renews() {
+    let examples = Examples::new();
+    let (server, _) = examples.up();
+    let [take_settings, clients, _] = &blocks()[..] else { panic!("three blocks of shell") };
+    assert_eq!(clients.lines().collect::<Vec<_>>(), CLIENTS.map(|(client, ..)| client));
+    for client in clients.lines() {
+        let ended = examples.shell(&format!("{take_settings}\n{client}"), &[]);
+        sessions(client, &ended, "scsc");
+    }
+    server.stop();
+}
+
+#[test]
+fn every_client_replaces_a_session_that_was_revoked() {
+    let examples = Arc::new(Examples::new());
+    let (server, ready) = examples.up();
+    for (client, ..) in CLIENTS {
+        let (revoking, searches) = (Arc::clone(&examples), AtomicUsize::new(0));
+        let revoke = format!("asp sessions revoke {}", text(&ready["asp"]["aspid"]));
+        let relay = Relay::start(&ready, move |request, gateway| {
+            if request.contains("/search?") && searches.fetch_add(1, Ordering::SeqCst) == 0 {
+                revoking.place.json(&revoke);
+                // What is opened within the second of the revocation is revoked, too.
+                thread::sleep(Duration::from_millis(1100));
+                return gateway.ask_until(&request, "GSP022");
+            }
+            gateway.ask(&request)
+        });
+        let ended = examples.shell(client, &settings(&ready, &relay.url));
+        sessions(client, &ended, "sscsc");
+        for request in relay.requests.lock().unwrap().iter() {
+            let secret = text(&ready["asp"]["secret"]);
+            assert!(!request.contains(secret), "{client} sends the secret in the open: {request}");
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn every_client_opens_a_session_with_either_secret_while_it_changes() {
+    let examples = Examples::new();
+    let (mut server, ready) = examples.up();
+    let aspid = text(&ready["asp"]["aspid"]);
+    let rotated =
+        examples.place.json(&format!("asp secret rotate {aspid} --environment sandbox --overlap 1h"));
+    let old = settings(&ready, text(&ready["environments"]["sandbox"]));
+    let mut new = old.clone();
+    new.push(("SUVIDHA_ASP_SECRET", text(&rotated["secret"])));
+    let (first, ..) = CLIENTS[0];
+    server.wait_until("the gateway knows the new secret", || examples.shell(first, &new).code == 0);
+    for (client, ..) in CLIENTS {
+        sessions(client, &examples.shell(client, &old), "scsc");
+        sessions(client, &examples.shell(client, &new), "scsc");
+    }
+    server.stop();
+}
+
+#[test]
+fn every_client_tells_a_refusal_with_its_code_and_remedy() {
+    let examples = Examples::new();
+    let (server, ready) = examples.up();
+    // The first letter belongs to the first block of the secret, and to the version of the session's master key.
+    for (header, code) in [("asp-secret", "GSP018"), ("session-id", "GSP017")] {
+        let relay = Relay::start(&ready, move |request, gateway| gateway.ask(&altered(&request, header)));
+        for (client, ..) in CLIENTS {
+            let ended = examples.shell(client, &settings(&ready, &relay.url));
+            ended.fails(1, &format!("error: {code} (HTTP 401) "));
+            ended.fails(1, "\nremedy: ");
+        }
+    }
+    let url = text(&ready["environments"]["sandbox"]);
+    for (name, value, saying) in [
+        ("SUVIDHA_ASP_KEY", KEY, "error: GSP014 (HTTP 401) "),
+        ("SUVIDHA_ASP_SECRET", "jbSQ2dcV9kd9PfeYZmjWYigAqk7dbdST", "enc_key does not open"),
+        ("SUVIDHA_ASP_SECRET", "the-account-password", "SUVIDHA_ASP_SECRET must have 32 characters"),
+        ("SUVIDHA_ASPID", "", "SUVIDHA_ASPID"),
+    ] {
+        let mut settings = settings(&ready, url);
+        settings.push((name, value));
+        for (client, ..) in CLIENTS {
+            let ended = examples.shell(client, &settings);
+            assert_ne!(ended.code, 0, "{client}: {}", ended.out);
+            assert!(ended.err.contains(saying), "{client}: {saying:?} is not in: {}", ended.err);
+            assert!(!ended.err.contains(text(&ready["asp"]["secret"])), "{client}: {}", ended.err);
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn every_client_trusts_the_named_authority_and_no_other() {
+    let examples = Examples::new();
+    let place = &examples.place;
+    place.json("tls dev-ca");
+    place.write("suvidha.toml", TLS);
+    let asp = place.json(
+        "asp add --config suvidha.toml --name Tools --contact-name Asha --email a@example.in --phone +919876543210",
+    );
+    let aspid = text(&asp["aspid"]);
+    examples.shell(&format!("openssl pkey -in {KEY} -pubout -out asp.pem"), &[]).succeeds();
+    place.json(&format!("asp cert add {aspid} asp.pem --environment sandbox --config suvidha.toml"));
+    let mut gateway = place.start("serve --config suvidha.toml");
+    gateway.wait_for_log("\"listening\"");
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
+    let listening: Value = serde_json::from_str(line).unwrap();
+    let url = format!("https://{}", text(&listening["address"]));
+
+    let mut settings = vec![
+        ("SUVIDHA_GATEWAY", &*url),
+        ("SUVIDHA_ASPID", aspid),
+        ("SUVIDHA_ASP_SECRET", text(&asp["secret"])),
+        ("SUVIDHA_ASP_KEY", KEY),
+    ];
+    for (client, ..) in CLIENTS {
+        let untrusting = examples.shell(client, &settings);
+        assert_ne!(untrusting.code, 0, "{client}: {}", untrusting.out);
+        assert!(untrusting.err.contains("certificat"), "{client}: {}", untrusting.err);
+        assert_eq!(untrusting.out, "", "{client}");
+    }
+    settings.push(("SUVIDHA_CA", "tls/ca.pem"));
+    for (client, ..) in CLIENTS {
+        let trusting = examples.shell(client, &settings);
+        assert!(trusting.out.starts_with("session_id="), "{client}: {}{}", trusting.out, trusting.err);
+        trusting.fails(1, "error: GSP640 (HTTP 503) ");
+    }
+    gateway.stop();
+}
+
+/// HTTPS for ASPs, and no GSTN behind it.
+const TLS: &str = r#"
+[log]
+format = "json"
+[environments.sandbox]
+listen = "127.0.0.1:0"
+[environments.sandbox.tls]
+certificate = "tls/server.pem"
+key = "tls/server-key.pem"
+[environments.production]
+enabled = false
+"#;
+
+/// The request with another first letter in the value of a header, if it has that.
+fn altered(request: &str, header: &str) -> String {
+    let lower = request.to_ascii_lowercase();
+    let Some(at) = lower.find(&format!("\r\n{header}: ")) else { return request.to_owned() };
+    let at = at + header.len() + 4;
+    let letter = if request.as_bytes()[at] == b'A' { "B" } else { "A" };
+    format!("{}{letter}{}", &request[..at], &request[at + 1..])
+}
+
+/// Stands between a client and the gateway's sandbox listener.
+struct Relay {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Relay {
+    /// Every request is answered with what `answer` makes of it.
+    fn start(ready: &Value, answer: impl Fn(String, &Behind) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let gateway =
+            Behind(text(&ready["environments"]["sandbox"]).strip_prefix("http://").unwrap().to_owned());
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let request = read_request(&mut connection);
+                seen.lock().unwrap().push(request.clone());
+                // A client that has given up is no failure of ours.
+                let _ = connection.write_all(answer(request, &gateway).as_bytes());
+            }
+        });
+        Self { url, requests }
+    }
+}
+
+/// The gateway behind a [`Relay`].
+struct Behind(String);
+
+impl Behind {
+    fn ask(&self, request: &str) -> String {
+        let mut connection = TcpStream::connect(&self.0).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Asks again until the answer says `wanted`.
+    fn ask_until(&self, request: &str, wanted: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let answer = self.ask(request);
+            if answer.contains(wanted) || start.elapsed() > PATIENCE {
+                return answer;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// One request, changed in that its connection ends with it.
+fn read_request(connection: &mut TcpStream) -> String {
+    let mut request = String::new();
+    let mut reader = BufReader::new(connection);
+    let mut length = 0;
+    while !request.ends_with("\r\n\r\n") {
+        let mut line = String::new();
+        // The connection of a client that only looked whether we are there ends here.
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return request;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            request += "connection: close\r\n";
+        }
+        if !lower.starts_with("connection:") {
+            request += &line;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    request + std::str::from_utf8(&body).unwrap()
 }
