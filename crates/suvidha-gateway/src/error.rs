@@ -133,7 +133,7 @@ impl Kind {
     }
 
     /// Seconds after which the same call is worth another try.
-    fn retry_after(self) -> Option<u64> {
+    fn retry_after(self) -> Option<u32> {
         match self {
             Self::Draining => Some(1),
             Self::GstnUnreachable => Some(5),
@@ -152,9 +152,9 @@ pub(crate) struct Error {
     detail: Option<String>,
     allow: Option<String>,
     /// In seconds.
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
     /// Of a GetKey call, whose failures say `txn` and `message` where its successes do.
-    getkey_txn: Option<String>,
+    getkey_txn: Option<Box<str>>,
 }
 
 impl Error {
@@ -187,12 +187,13 @@ impl Error {
     /// More calls than are allowed; the next may be made after `wait`.
     pub(crate) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        Self { retry_after: Some(seconds.max(1)), ..Self::saying(Kind::TooManyCalls, message) }
+        let seconds = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
+        Self { retry_after: Some(seconds), ..Self::saying(Kind::TooManyCalls, message) }
     }
 
     /// The same, told in GetKey's form; `txn` as it was sent, or empty.
     pub(crate) fn of_getkey(self, txn: &str) -> Self {
-        Self { getkey_txn: Some(txn.to_owned()), ..self }
+        Self { getkey_txn: Some(txn.into()), ..self }
     }
 
     pub(crate) fn code(&self) -> &'static str {

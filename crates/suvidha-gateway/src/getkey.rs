@@ -100,7 +100,7 @@ impl Hearing<'_> {
         window::check(&self.request.stamp, self.now, limits.tolerance())?;
         let asp = self.snapshot.asp(&self.request.aspid);
         let attempts = &self.visit.door.getkey.attempts;
-        let begun = attempts.begin(limits, asp.map(|asp| &**asp), self.call.caller, self.now);
+        let begun = attempts.begin(limits, asp.map(|asp| asp.aspid), self.call.caller, self.now);
         let attempt = begun.map_err(|wait| {
             let words = "Too many GetKey calls from this address, or for this ASP, failed or were made within a minute.";
             Error::too_many(words, wait)

@@ -1,8 +1,8 @@
 //! Limits on failing attempts, asked before any signature is verified: guessing must cost others more than us.
 //!
-//! An address from which an ASP succeeded lately, or from which alone it may call, has a count of its own with that ASP.
-//! All others are strangers, and share two: that of their address, and that of the ASP in whose name they come. So
-//! strangers lock out one another, and nobody who is known.
+//! An address from which an ASP succeeded lately has a count of its own with that ASP. All others are strangers, and
+//! share two: that of their address, and that of the ASP in whose name they come. So strangers lock out one another, and
+//! nobody who is known.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use gstn::AspId;
 use jiff::{SignedDuration, Timestamp};
-use suvidha_store::AspEntry;
 
 use crate::config::GetKey;
 use crate::gcra::{Limiter, Rate};
@@ -68,27 +67,26 @@ impl Attempts {
     pub(super) fn begin(
         &self,
         limits: &GetKey,
-        asp: Option<&AspEntry>,
+        asp: Option<AspId>,
         address: IpAddr,
         now: Timestamp,
     ) -> Result<Attempt, Duration> {
         let origin = Origin::of(address);
-        let aspid = asp.map(|asp| asp.aspid);
-        let known = asp.is_some_and(|asp| self.knows(asp, origin, address, now));
+        let known = asp.is_some_and(|asp| self.knows(asp, origin, now));
         let per_address = Rate::per_minute(limits.failures_per_address);
-        let failures = match aspid {
-            Some(aspid) if known => self.known.wait(per_address, &(aspid, origin), now),
-            Some(aspid) => {
-                let of_asp = self.asps.wait(Rate::per_minute(limits.failures_per_asp), &aspid, now);
+        let failures = match asp {
+            Some(asp) if known => self.known.wait(per_address, &(asp, origin), now),
+            Some(asp) => {
+                let of_asp = self.asps.wait(Rate::per_minute(limits.failures_per_asp), &asp, now);
                 of_asp.max(self.addresses.wait(per_address, &origin, now))
             }
             None => self.addresses.wait(per_address, &origin, now),
         };
         let per_asp = Rate::per_minute(limits.calls_per_asp);
-        let successes = aspid.and_then(|aspid| self.successes.wait(per_asp, &aspid, now));
+        let successes = asp.and_then(|asp| self.successes.wait(per_asp, &asp, now));
         match failures.max(successes) {
             Some(wait) => Err(wait),
-            None => Ok(Attempt { asp: aspid, origin, known }),
+            None => Ok(Attempt { asp, origin, known }),
         }
     }
 
@@ -111,10 +109,111 @@ impl Attempts {
         self.homes.lock().unwrap_or_else(PoisonError::into_inner).insert((asp, attempt.origin), now);
     }
 
-    fn knows(&self, asp: &AspEntry, origin: Origin, address: IpAddr, now: Timestamp) -> bool {
+    fn knows(&self, asp: AspId, origin: Origin, now: Timestamp) -> bool {
         let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately =
-            homes.get(&(asp.aspid, origin)).is_some_and(|&then| now.duration_since(then) < KNOWN_FOR);
-        lately || asp.allowed_ips.iter().any(|net| net.contains(&address))
+        homes.get(&(asp, origin)).is_some_and(|&then| now.duration_since(then) < KNOWN_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRANGER: &str = "198.51.100.1";
+    const HOME: &str = "203.0.113.7";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_342_530 + seconds).unwrap()
+    }
+
+    fn limits() -> GetKey {
+        GetKey { failures_per_address: 3, failures_per_asp: 5, calls_per_asp: 10, ..GetKey::default() }
+    }
+
+    fn asp(number: u64) -> Option<AspId> {
+        AspId::new(number)
+    }
+
+    impl Attempts {
+        /// How many of ten attempts, all of which fail, may be made.
+        fn failures(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> usize {
+            let one = |_: &usize| match self.begin(&limits(), asp, address.parse().unwrap(), now) {
+                Ok(attempt) => {
+                    self.failed(&limits(), attempt, now);
+                    true
+                }
+                Err(_) => false,
+            };
+            (0..10).filter(one).count()
+        }
+
+        fn succeeds(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> bool {
+            let attempt = self.begin(&limits(), asp, address.parse().unwrap(), now);
+            attempt.is_ok_and(|attempt| {
+                self.succeeded(&limits(), attempt, now);
+                true
+            })
+        }
+    }
+
+    #[test]
+    fn an_address_fails_so_often_whatever_asp_it_names() {
+        let attempts = Attempts::new();
+        assert_eq!(attempts.failures(None, STRANGER, at(0)), 3);
+        assert_eq!(attempts.failures(asp(1), STRANGER, at(0)), 0);
+        assert_eq!(attempts.failures(asp(1), HOME, at(0)), 3, "another address");
+        let wait = attempts.begin(&limits(), asp(1), STRANGER.parse().unwrap(), at(0)).err();
+        assert_eq!(wait, Some(Duration::from_secs(20)));
+        assert_eq!(attempts.failures(asp(1), STRANGER, at(20)), 1);
+    }
+
+    #[test]
+    fn an_ipv6_caller_is_its_network() {
+        let attempts = Attempts::new();
+        assert_eq!(attempts.failures(None, "2001:db8:0:1::1", at(0)), 3);
+        assert_eq!(attempts.failures(None, "2001:db8:0:1:ffff::2", at(0)), 0);
+        assert_eq!(attempts.failures(None, "2001:db8:0:2::1", at(0)), 3);
+    }
+
+    #[test]
+    fn strangers_fail_so_often_in_an_asps_name_from_however_many_addresses() {
+        let attempts = Attempts::new();
+        let failures = |last| attempts.failures(asp(1), &format!("198.51.100.{last}"), at(0));
+        assert_eq!((1..=20).map(failures).sum::<usize>(), 5);
+        assert_eq!(attempts.failures(asp(2), "198.51.100.99", at(0)), 3, "in another's name");
+    }
+
+    #[test]
+    fn strangers_lock_out_nobody_who_is_known() {
+        let attempts = Attempts::new();
+        assert!(attempts.succeeds(asp(1), HOME, at(0)));
+        for last in 1..=20 {
+            attempts.failures(asp(1), &format!("198.51.100.{last}"), at(0));
+        }
+        assert_eq!(attempts.failures(asp(2), HOME, at(0)), 3, "another ASP behind the same address");
+        assert!(!attempts.succeeds(asp(1), STRANGER, at(0)));
+        assert!(attempts.succeeds(asp(1), HOME, at(0)));
+        assert_eq!(attempts.failures(asp(1), HOME, at(0)), 3, "its own failures count with itself");
+        assert!(!attempts.succeeds(asp(1), HOME, at(0)));
+        assert!(attempts.succeeds(asp(1), HOME, at(60)));
+    }
+
+    #[test]
+    fn an_address_that_was_known_is_a_stranger_after_a_day() {
+        let attempts = Attempts::new();
+        let day = 24 * 60 * 60;
+        assert!(attempts.succeeds(asp(1), HOME, at(0)));
+        assert_eq!(attempts.failures(asp(1), HOME, at(day - 1)), 3);
+        assert_eq!(attempts.failures(asp(1), HOME, at(day)), 3, "counted with its address now");
+        assert_eq!(attempts.failures(None, HOME, at(day)), 0);
+    }
+
+    #[test]
+    fn successes_are_limited_too_and_do_not_count_as_failures() {
+        let attempts = Attempts::new();
+        let successes = (0..20).filter(|_| attempts.succeeds(asp(1), HOME, at(0))).count();
+        assert_eq!(successes, 10);
+        assert!(attempts.succeeds(asp(2), HOME, at(0)));
+        assert!(attempts.succeeds(asp(1), HOME, at(6)));
     }
 }

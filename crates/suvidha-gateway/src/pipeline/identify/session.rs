@@ -223,3 +223,6 @@ mod work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
