@@ -66,8 +66,8 @@ public final class GetKey {
         final String errorCd;
 
         Refused(int status, String reply) {
-            super("%s (HTTP %d) %s\nremedy: %s"
-                .formatted(field(reply, "error_cd"), status, field(reply, "message"), field(reply, "remedy")));
+            super("%s (HTTP %d) %s%s".formatted(field(reply, "error_cd"), status, field(reply, "message"),
+                field(reply, "remedy").transform(remedy -> remedy.isEmpty() ? "" : "\nremedy: " + remedy)));
             errorCd = field(reply, "error_cd");
         }
     }
@@ -262,7 +262,7 @@ public final class GetKey {
             }
             demonstrate();
         } catch (Exception failure) {
-            System.err.println("error: " + failure.getMessage());
+            System.err.println("error: " + (failure.getMessage() == null ? failure : failure.getMessage()));
             System.exit(1);
         }
     }

@@ -24,8 +24,8 @@ const MARGIN_MS = 60_000; // A session is replaced so long before it ends.
 /** The GSP, or GSTN behind it, said no. */
 class Refused extends Error {
   constructor(status, reply) {
-    const { error_cd = '-', message = reply.message, remedy = '-' } = reply.error ?? {};
-    super(`${error_cd} (HTTP ${status}) ${message}\nremedy: ${remedy}`);
+    const { error_cd = '-', message = reply.message, remedy } = reply.error ?? {};
+    super(`${error_cd} (HTTP ${status}) ${message}${remedy ? `\nremedy: ${remedy}` : ''}`);
     this.errorCd = error_cd;
   }
 }

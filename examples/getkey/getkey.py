@@ -42,7 +42,8 @@ class Refused(Exception):
         error = reply.get("error") or {}
         self.error_cd = error.get("error_cd", "-")
         message = error.get("message") or reply.get("message")
-        super().__init__(f"{self.error_cd} (HTTP {status}) {message}\nremedy: {error.get('remedy', '-')}")
+        remedy = f"\nremedy: {error['remedy']}" if "remedy" in error else ""
+        super().__init__(f"{self.error_cd} (HTTP {status}) {message}{remedy}")
 
 
 def aes_encrypt(key, plain):

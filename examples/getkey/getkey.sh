@@ -91,8 +91,9 @@ exchange() {
 # The GSP, or GSTN behind it, may have said no.
 require_success() {
   [ "$status" -ge 300 ] || [ "$(field status_cd "$reply")" = 0 ] || return 0
-  fail "$(field error_cd "$reply") (HTTP $status) $(field message "$reply")
-remedy: $(field remedy "$reply")"
+  remedy=$(field remedy "$reply")
+  fail "$(field error_cd "$reply") (HTTP $status) $(field message "$reply")${remedy:+
+remedy: $remedy}"
 }
 
 getkey() {
