@@ -85,13 +85,14 @@ struct ErrorObject {
 struct Refused {
     error: ErrorObject,
     status_desc: Option<String>,
+    message: Option<String>,
 }
 
 fn refusal(answer: &Answer) -> Refusal {
-    let Refused { error, status_desc } = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Refused { error, status_desc, message } = serde_json::from_slice(&answer.body).unwrap_or_default();
     let code = error.error_cd.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
     let known = catalogue::error(&code);
-    let said = [error.message, status_desc].into_iter().flatten().find(|text| !text.is_empty());
+    let said = [error.message, status_desc, message].into_iter().flatten().find(|text| !text.is_empty());
     let origin = answer.header(headers::X_GSP_ERROR_ORIGIN).or(error.origin.as_deref());
     Refusal {
         http_status: answer.status.as_u16(),
@@ -106,7 +107,7 @@ fn refusal(answer: &Answer) -> Refusal {
 
 fn origin_of(code: &str) -> Origin {
     match catalogue::error(code) {
-        Some(entry) => entry.origin.into(),
+        Some(entry) => Origin::of(entry),
         None if code.starts_with("GSP") => Origin::Gsp,
         None => Origin::Gstn,
     }
@@ -123,7 +124,7 @@ fn classify(refusal: Refusal, answer: &Answer, stage: Stage) -> Error {
         let seconds = answer.header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
         Error::Throttled { refusal, retry_after: seconds.map(Duration::from_secs) }
     } else if over {
-        Error::OtpRequired(refusal)
+        Error::OtpRequired { refusal: Some(refusal) }
     } else if nothing {
         Error::NoDocuments(refusal)
     } else {
@@ -171,8 +172,8 @@ mod tests {
         let body =
             |code: &str| format!(r#"{{"status_cd":"0","error":{{"error_cd":"{code}","message":"m"}}}}"#);
         assert!(matches!(error(200, &[], &body("AUTH4033"), Stage::Outside), Error::Refused(_)));
-        assert!(matches!(error(200, &[], &body("AUTH4033"), Stage::Read), Error::OtpRequired(_)));
-        assert!(matches!(error(200, &[], &body("AUTH4037"), Stage::Refresh), Error::OtpRequired(_)));
+        assert!(matches!(error(200, &[], &body("AUTH4033"), Stage::Read), Error::OtpRequired { .. }));
+        assert!(matches!(error(200, &[], &body("AUTH4037"), Stage::Refresh), Error::OtpRequired { .. }));
         assert!(matches!(error(200, &[], &body("AUTH4037"), Stage::Write), Error::Refused(_)));
         assert!(matches!(error(200, &[], &body("RET13509"), Stage::Read), Error::NoDocuments(_)));
         assert!(matches!(error(200, &[], &body("RET13509"), Stage::Write), Error::Refused(_)));

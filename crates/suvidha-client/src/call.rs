@@ -4,15 +4,16 @@ use std::fmt;
 
 use gstn::crypto::base64;
 use gstn::envelope::{self, Reply};
-use gstn::{ReturnPeriod, headers};
-use http::{HeaderMap, Method};
+use gstn::{Gstin, ReturnPeriod, headers};
+use http::Method;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::answer::{Stage, protocol, read};
 use crate::error::Error;
-use crate::gsp::{Gsp, put};
+use crate::gsp::{Outgoing, put};
 use crate::session::Session;
+use crate::taxpayer::Taxpayer;
 use crate::transport::Answer;
 
 /// One call of a GSTN API, before its cryptography. `gstin` goes along by itself.
@@ -94,12 +95,12 @@ impl ApiCall {
     }
 
     /// The path with its query: all of it on a reading call, on others only what was asked for.
-    fn target(&self, session: &Session) -> String {
+    fn target(&self, gstin: &Gstin) -> String {
         let period = self.ret_period.map(|period| period.to_string());
         let mut pairs = Vec::new();
         if self.method == Method::GET {
             pairs.push(("action", self.action.as_str()));
-            pairs.push(("gstin", session.gstin.as_str()));
+            pairs.push(("gstin", gstin.as_str()));
             pairs.extend(period.as_deref().map(|period| ("ret_period", period)));
         }
         pairs.extend(self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -107,10 +108,16 @@ impl ApiCall {
     }
 }
 
-impl Gsp {
+impl Taxpayer {
     /// Makes a call and returns what GSTN answered, decrypted and verified; `null` where it said only "done".
-    pub async fn call(&self, session: &Session, call: ApiCall) -> Result<Value, Error> {
-        let text = self.call_text(session, call).await?;
+    ///
+    /// The taxpayer's session is refreshed first where it is about to end, and once more where GSTN says that it died
+    /// early.
+    ///
+    /// # Errors
+    /// [`Error::OtpRequired`] where the taxpayer must log in again, and every other kind of [`Error`].
+    pub async fn call(&self, call: ApiCall) -> Result<Value, Error> {
+        let text = self.call_text(call).await?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
@@ -121,54 +128,54 @@ impl Gsp {
     }
 
     /// As [`call`](Self::call), but the JSON text as GSTN wrote it; empty where it said only "done".
-    pub async fn call_text(&self, session: &Session, call: ApiCall) -> Result<Vec<u8>, Error> {
-        let body = call.payload.as_ref().map(|json| {
-            let sealed = session.sek.encrypt_request(json);
-            envelope::Request {
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_text(&self, call: ApiCall) -> Result<Vec<u8>, Error> {
+        self.call_sealed(&call, |session| {
+            let sealed = session.sek.encrypt_request(call.payload.as_ref()?);
+            Some(envelope::Request {
                 action: Some(call.action.clone()),
                 data: Some(sealed.data),
                 hmac: Some(sealed.hmac),
                 ..Default::default()
-            }
-        });
-        self.send_sealed(session, &call, body).await
+            })
+        })
+        .await
     }
 
-    /// Sends a call whose body is sealed already.
-    pub(crate) async fn send_sealed(
+    /// Makes a call whose body is sealed by `seal`, under the session it goes out with.
+    pub(crate) async fn call_sealed(
         &self,
-        session: &Session,
         call: &ApiCall,
-        body: Option<envelope::Request>,
+        seal: impl Fn(&Session) -> Option<envelope::Request>,
     ) -> Result<Vec<u8>, Error> {
-        let mut headers = self.session_headers(session)?;
-        if let Some(period) = call.ret_period {
-            put(&mut headers, headers::RET_PERIOD, &period.to_string())?;
-        }
-        if let Some(form) = &call.form {
-            put(&mut headers, headers::RTN_TYP, form.name)?;
-            put(&mut headers, headers::USERROLE, form.name)?;
-            put(&mut headers, headers::API_VERSION, form.version)?;
-        }
-        let body = match body {
-            Some(body) => to_json(&body)?,
-            None => Vec::new(),
-        };
+        let target = call.target(self.gstin());
         let stage = if call.method == Method::GET { Stage::Read } else { Stage::Write };
-        let answer = self.send(call.method.clone(), &call.target(session), headers, body).await?;
-        open(session, &answer, stage)
-    }
-
-    /// The headers of every call within a session.
-    pub(crate) fn session_headers(&self, session: &Session) -> Result<HeaderMap, Error> {
-        let mut map = self.common_headers(session.gstin.state())?;
-        put(&mut map, headers::GSTIN, session.gstin.as_str())?;
-        put(&mut map, headers::USERNAME, &session.username)?;
-        put(&mut map, headers::AUTH_TOKEN, session.auth_token.expose())?;
-        if let Some(token) = map.get_mut(headers::AUTH_TOKEN) {
-            token.set_sensitive(true);
-        }
-        Ok(map)
+        let prepare = |session: &Session| {
+            let mut headers = self.session_headers(session)?;
+            if let Some(period) = call.ret_period {
+                put(&mut headers, headers::RET_PERIOD, &period.to_string())?;
+            }
+            if let Some(form) = &call.form {
+                put(&mut headers, headers::RTN_TYP, form.name)?;
+                put(&mut headers, headers::USERROLE, form.name)?;
+                put(&mut headers, headers::API_VERSION, form.version)?;
+            }
+            let body = match seal(session) {
+                Some(body) => to_json(&body)?,
+                None => Vec::new(),
+            };
+            Ok(Outgoing {
+                method: call.method.clone(),
+                target: &target,
+                action: &call.action,
+                gstin: Some(*self.gstin()),
+                headers,
+                body: body.into(),
+            })
+        };
+        self.in_session(prepare, |session, answer| open(session, answer, stage)).await
     }
 }
 

@@ -1,9 +1,12 @@
 //! What can go wrong with a call: of what kind, whose fault, and what to do about it.
 
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use gstn::{AspId, catalogue};
+
+use crate::store::StoreError;
 
 /// Who answered for a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,13 +44,13 @@ impl Origin {
     }
 }
 
-impl From<gstn::catalogue::Origin> for Origin {
-    fn from(origin: gstn::catalogue::Origin) -> Self {
-        match origin {
-            gstn::catalogue::Origin::Gsp => Self::Gsp,
-            gstn::catalogue::Origin::Gstn => Self::Gstn,
-            gstn::catalogue::Origin::Network => Self::Network,
-            gstn::catalogue::Origin::Asp => Self::Client,
+impl Origin {
+    pub(crate) fn of(entry: &catalogue::ErrorEntry) -> Self {
+        match entry.origin {
+            catalogue::Origin::Gsp => Self::Gsp,
+            catalogue::Origin::Gstn => Self::Gstn,
+            catalogue::Origin::Network => Self::Network,
+            catalogue::Origin::Asp => Self::Client,
         }
     }
 }
@@ -60,6 +63,7 @@ impl fmt::Display for Origin {
 
 /// A "no" with a code: `status_cd` `"0"` from GSTN or from the GSP.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// HTTP status of the answer; GSTN says most of its noes with 200.
     pub http_status: u16,
@@ -77,6 +81,23 @@ pub struct Refusal {
     pub request_id: Option<String>,
 }
 
+impl Refusal {
+    /// A refusal as it would come from `origin`, for the tests of an application; the other fields can be set.
+    pub fn new(code: impl Into<String>, message: impl Into<String>, origin: Origin) -> Self {
+        let (code, message) = (code.into(), message.into());
+        let known = catalogue::error(&code);
+        Self {
+            http_status: known.and_then(|entry| entry.http_status).unwrap_or(200),
+            code,
+            message,
+            origin,
+            retryable: known.is_some_and(|entry| entry.retryable),
+            remedy: known.map(|entry| entry.remedy.to_owned()),
+            request_id: None,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
@@ -84,28 +105,46 @@ impl fmt::Display for Refusal {
 }
 
 /// What can go wrong with a call, by kind.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// GSTN or the GSP said no.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// The taxpayer session is over: the taxpayer must log in again with an OTP.
-    #[error("{0}")]
-    OtpRequired(Box<Refusal>),
+    /// The taxpayer has no session, or it is over: an OTP is needed. See
+    /// [`Taxpayer::request_otp`](crate::Taxpayer::request_otp).
+    #[error("{}", otp_required(refusal.as_deref()))]
+    #[non_exhaustive]
+    OtpRequired {
+        /// What GSTN said; none where nothing was sent, because there is no session or its time is over.
+        refusal: Option<Box<Refusal>>,
+    },
     /// There is nothing of what was asked for. For most programs not a failure.
     #[error("{0}")]
     NoDocuments(Box<Refusal>),
     /// Too many calls.
     #[error("{refusal}")]
+    #[non_exhaustive]
     Throttled {
         /// The answer.
         refusal: Box<Refusal>,
         /// How long to wait, if the gateway said so.
         retry_after: Option<Duration>,
     },
+    /// The GSP granted a session, but its key does not open under our ASP secret: the GSP has another.
+    #[error(
+        "the session key that the GSP sent does not open under this ASP secret: it is not the secret the GSP has for ASP {aspid} in this environment"
+    )]
+    #[non_exhaustive]
+    WrongAspSecret {
+        /// The ASP.
+        aspid: AspId,
+        /// The gateway's `x-request-id`.
+        request_id: Option<String>,
+    },
     /// The gateway could not be reached, or gave no whole answer in time.
     #[error("{what}")]
+    #[non_exhaustive]
     Unavailable {
         /// What was tried and what happened.
         what: String,
@@ -114,12 +153,14 @@ pub enum Error {
     },
     /// The gateway's TLS certificate is not trusted, or is another's. Nothing was sent.
     #[error("{what}")]
+    #[non_exhaustive]
     Untrusted {
         /// Which gateway, and what is wrong with its certificate.
         what: String,
     },
     /// The answer is not what the protocol promises: not JSON, a wrong HMAC, a redirect.
     #[error("{what}")]
+    #[non_exhaustive]
     Protocol {
         /// What was wrong with the answer; never its content.
         what: String,
@@ -128,29 +169,59 @@ pub enum Error {
     },
     /// An asynchronous job was still being processed when patience ended. Ask again later.
     #[error("{reference_id} is still being processed")]
+    #[non_exhaustive]
     StillProcessing {
         /// The job's reference id.
         reference_id: String,
     },
+    /// The [`SessionStore`](crate::SessionStore) failed. The call was not sent.
+    #[error("{what}: {source}")]
+    #[non_exhaustive]
+    Store {
+        /// What was to be done with which session.
+        what: String,
+        /// What the store said.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// What was asked cannot be sent: a bad address, token, certificate or payload.
     #[error("{0}")]
     Invalid(String),
-    /// A file of ours could not be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+}
+
+fn otp_required(refusal: Option<&Refusal>) -> String {
+    match refusal {
+        Some(refusal) => refusal.to_string(),
+        None => "the taxpayer has no session, or its time is over".to_owned(),
+    }
 }
 
 impl Error {
+    /// A failure of the way to the gateway.
+    pub fn unavailable(what: impl Into<String>, may_have_arrived: bool) -> Self {
+        Self::Unavailable { what: what.into(), may_have_arrived }
+    }
+
+    /// A job that GSTN has not finished.
+    pub fn still_processing(reference_id: impl Into<String>) -> Self {
+        Self::StillProcessing { reference_id: reference_id.into() }
+    }
+
+    /// A session that only an OTP can replace.
+    pub fn otp_required(refusal: Option<Refusal>) -> Self {
+        Self::OtpRequired { refusal: refusal.map(Box::new) }
+    }
+
+    /// A store that failed at `what`.
+    pub(crate) fn store(what: impl Into<String>, source: StoreError) -> Self {
+        Self::Store { what: what.into(), source: source.into() }
+    }
+
     /// The refusal behind the error, if somebody said no.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) | Self::OtpRequired(refusal) | Self::NoDocuments(refusal) => Some(refusal),
+            Self::Refused(refusal) | Self::NoDocuments(refusal) => Some(refusal),
             Self::Throttled { refusal, .. } => Some(refusal),
+            Self::OtpRequired { refusal } => refusal.as_deref(),
             _ => None,
         }
     }
@@ -164,8 +235,7 @@ impl Error {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Unavailable { .. } | Self::Untrusted { .. } => Origin::Network,
-            Self::Protocol { .. } | Self::StillProcessing { .. } => Origin::Gstn,
-            Self::Invalid(_) | Self::File { .. } => Origin::Client,
+            Self::Invalid(_) | Self::Store { .. } | Self::WrongAspSecret { .. } => Origin::Client,
             _ => self.refusal().map_or(Origin::Gstn, |refusal| refusal.origin),
         }
     }
@@ -174,41 +244,45 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Throttled { .. } | Self::StillProcessing { .. } => true,
-            Self::Untrusted { .. } | Self::Protocol { .. } | Self::Invalid(_) | Self::File { .. } => false,
             _ => self.refusal().is_some_and(|refusal| refusal.retryable),
         }
     }
 
     /// What to do, in plain words, where it is known.
     pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Self::OtpRequired(refusal) => {
-                Some(refusal.remedy.as_deref().unwrap_or("Log the taxpayer in again with a new OTP."))
-            }
-            Self::Throttled { refusal, .. } => {
-                Some(refusal.remedy.as_deref().unwrap_or("Wait, then repeat the call."))
+        let said = self.refusal().and_then(|refusal| refusal.remedy.as_deref());
+        let known = match self {
+            Self::OtpRequired { .. } => "Log the taxpayer in with a new OTP.",
+            Self::Throttled { .. } => "Wait, then repeat the call.",
+            Self::WrongAspSecret { .. } => {
+                "Use the ASP secret of this environment (32 characters, not the password of the account). If it was \
+                 changed, use the new one; if it is lost, ask the GSP for another."
             }
             Self::Unavailable { may_have_arrived: false, .. } => {
-                Some("Check the gateway's address, and that it is running; then repeat the call.")
+                "Check the gateway's address, and that it is running; then repeat the call."
             }
             Self::Unavailable { may_have_arrived: true, .. } => {
-                Some("The call may have arrived. Look at the return's state before repeating a change.")
+                "The call may have arrived. Look at the return's state before repeating a change."
             }
             Self::Untrusted { .. } => {
-                Some("Nothing was sent. Trust the gateway's own CA if it has one; else check the address.")
+                "Nothing was sent. Trust the gateway's own CA if it has one; else check the address."
             }
             Self::Protocol { .. } => {
-                Some("Check that the address is that of a GSP; report the request id to its operator.")
+                "Check that the address is that of a GSP; report the request id to its operator."
             }
-            Self::StillProcessing { .. } => Some("Ask for its status again later; do not save again."),
-            _ => self.refusal().and_then(|refusal| refusal.remedy.as_deref()),
-        }
+            Self::StillProcessing { .. } => "Ask for its status again later; do not save again.",
+            Self::Store { .. } => "Nothing was sent. Mend the store of sessions; then repeat the call.",
+            _ => return said,
+        };
+        Some(said.unwrap_or(known))
     }
 
     /// The gateway's `x-request-id`, if it answered.
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Protocol { request_id, .. } => request_id.as_deref(),
+            Self::Protocol { request_id, .. } | Self::WrongAspSecret { request_id, .. } => {
+                request_id.as_deref()
+            }
             _ => self.refusal().and_then(|refusal| refusal.request_id.as_deref()),
         }
     }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::call::{ApiCall, evc_filing};
 use crate::error::Error;
-use crate::gsp::Gsp;
 use crate::job::{Patience, ReturnStatus};
 use crate::session::Session;
+use crate::taxpayer::Taxpayer;
 
 /// Newest versions seen in the field (gstn.md 3.1, 3.2).
 const SAVE: &str = "taxpayerapi/v4.1/returns/gstr1";
@@ -19,10 +19,9 @@ const FORM: &str = "GSTR1";
 const EVC_FORM: &str = "R1";
 
 /// One taxpayer's GSTR-1 of one period.
-#[derive(Debug, Clone, Copy)]
-pub struct Gstr1<'a> {
-    gsp: &'a Gsp,
-    session: &'a Session,
+#[derive(Debug, Clone)]
+pub struct Gstr1 {
+    taxpayer: Taxpayer,
     period: ReturnPeriod,
 }
 
@@ -55,14 +54,11 @@ impl Summary {
     }
 }
 
-impl Gsp {
-    /// The taxpayer's GSTR-1 of `period`.
-    pub fn gstr1<'a>(&'a self, session: &'a Session, period: ReturnPeriod) -> Gstr1<'a> {
-        Gstr1 { gsp: self, session, period }
+impl Gstr1 {
+    pub(crate) fn new(taxpayer: Taxpayer, period: ReturnPeriod) -> Self {
+        Self { taxpayer, period }
     }
-}
 
-impl Gstr1<'_> {
     /// Saves rows and returns the `reference_id` under which GSTN works on them. `json` goes to GSTN byte for byte;
     /// its `gstin` and `fp` must be the session's and the period's.
     pub async fn save(&self, json: impl Into<Vec<u8>>) -> Result<String, Error> {
@@ -81,7 +77,7 @@ impl Gstr1<'_> {
         }
         let head: Head = serde_json::from_slice(json)
             .map_err(|error| Error::Invalid(format!("the payload is not a GSTR-1 in JSON: {error}")))?;
-        let (gstin, period) = (self.session.gstin().as_str(), self.period.to_string());
+        let (gstin, period) = (self.taxpayer.gstin().as_str(), self.period.to_string());
         if !head.gstin.as_str().is_some_and(|found| found.eq_ignore_ascii_case(gstin)) {
             let found = shown(&head.gstin);
             let what = format!("the payload's gstin is {found}, but the taxpayer logged in is {gstin:?}");
@@ -98,7 +94,7 @@ impl Gstr1<'_> {
     /// What has become of a save, reset or proceed-to-file.
     pub async fn status(&self, reference_id: &str) -> Result<ReturnStatus, Error> {
         let call = ApiCall::get(STATUS, "RETSTATUS").ret_period(self.period).query("ref_id", reference_id);
-        let raw = self.gsp.call(self.session, call).await.map_err(unknown_job)?;
+        let raw = self.taxpayer.call(call).await.map_err(unknown_job)?;
         ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
             what: "GSTN's answer to RETSTATUS has no status".to_owned(),
             request_id: None,
@@ -136,7 +132,7 @@ impl Gstr1<'_> {
     pub async fn section(&self, section: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
         let call = ApiCall::get(READ, section).ret_period(self.period);
         let call = query.iter().fold(call, |call, (name, value)| call.query(*name, *value));
-        self.gsp.call(self.session, call).await
+        self.taxpayer.call(call).await
     }
 
     /// RETSUM.
@@ -146,7 +142,7 @@ impl Gstr1<'_> {
             SummaryKind::Long => "L",
         };
         let call = ApiCall::get(READ, "RETSUM").ret_period(self.period).query("smrytyp", kind);
-        let text = self.gsp.call_text(self.session, call).await?;
+        let text = self.taxpayer.call_text(call).await?;
         let value = serde_json::from_slice(&text).map_err(|_| Error::Protocol {
             what: "GSTN's summary is not JSON".to_owned(),
             request_id: None,
@@ -156,7 +152,7 @@ impl Gstr1<'_> {
 
     /// Throws away everything saved and not filed. Returns a `reference_id`.
     pub async fn reset(&self) -> Result<String, Error> {
-        let payload = json!({"gstin": self.session.gstin().as_str(), "ret_period": self.period.to_string()});
+        let payload = json!({"gstin": self.taxpayer.gstin().as_str(), "ret_period": self.period.to_string()});
         self.start(ApiCall::post(READ, "RESET").form(FORM, "4.0").payload(&payload)?).await
     }
 
@@ -164,7 +160,7 @@ impl Gstr1<'_> {
     /// `reference_id`.
     pub async fn new_proceed_to_file(&self, nil: bool) -> Result<String, Error> {
         let payload = json!({
-            "gstin": self.session.gstin().as_str(),
+            "gstin": self.taxpayer.gstin().as_str(),
             "ret_period": self.period.to_string(),
             "isnil": if nil { "Y" } else { "N" },
         });
@@ -173,20 +169,22 @@ impl Gstr1<'_> {
 
     /// Asks GSTN to send the signatory the OTP with which the return is filed.
     pub async fn request_evc_otp(&self, pan: &Pan) -> Result<(), Error> {
-        self.gsp.request_evc_otp(self.session, pan, EVC_FORM).await
+        self.taxpayer.request_evc_otp(pan, EVC_FORM).await
     }
 
     /// Files the return, signed with the EVC: the signatory's PAN and OTP over the newest summary. Returns the
     /// acknowledgement number (ARN). There is no way back.
     pub async fn file_with_evc(&self, summary: &Summary, pan: &Pan, otp: &str) -> Result<String, Error> {
         let call = ApiCall::post(READ, "RETFILE").ret_period(self.period).form(FORM, "4.0");
-        let body = evc_filing(self.session, "RETFILE", summary.text(), pan.as_str(), otp.trim());
-        let reply = self.gsp.send_sealed(self.session, &call, Some(body)).await?;
+        let seal = |session: &Session| {
+            Some(evc_filing(session, "RETFILE", summary.text(), pan.as_str(), otp.trim()))
+        };
+        let reply = self.taxpayer.call_sealed(&call, seal).await?;
         text_of(&reply, "ack_num")
     }
 
     async fn start(&self, call: ApiCall) -> Result<String, Error> {
-        let reply = self.gsp.call_text(self.session, call.ret_period(self.period)).await?;
+        let reply = self.taxpayer.call_text(call.ret_period(self.period)).await?;
         text_of(&reply, "reference_id")
     }
 }

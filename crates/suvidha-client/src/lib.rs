@@ -3,21 +3,18 @@
 //! The cryptography of GSTN (app key, RSA, OTP, session key, HMAC) is done here; programs see JSON.
 //!
 //! ```no_run
-//! use suvidha_client::{Gsp, Patience, SummaryKind};
+//! use suvidha_client::{Credentials, Gsp, Patience, SummaryKind};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let gsp = Gsp::builder("http://127.0.0.1:8080").token(std::env::var("SUVIDHA_TOKEN")?).build()?;
-//!
-//! // The public register needs no login.
-//! let taxpayer = gsp.search(&"33AANCS2882A1ZG".parse()?).await?;
-//! println!("{}", taxpayer["lgnm"]);
+//! let token = Credentials::token(std::env::var("SUVIDHA_TOKEN")?);
+//! let gsp = Gsp::builder("http://127.0.0.1:8080").credentials(token).build()?;
 //!
 //! // GSTN sends the OTP to the taxpayer; in a sandbox it is 575757.
-//! let login = gsp.taxpayer("33AANCS2882A1ZG".parse()?, "TN_NT2.2265").request_otp().await?;
-//! let session = login.verify("575757").await?;
+//! let taxpayer = gsp.taxpayer("33AANCS2882A1ZG".parse()?, "TN_NT2.2265");
+//! taxpayer.request_otp().await?.verify("575757").await?;
 //!
 //! // GSTR-1 of April 2026: save, wait for GSTN, read the summary.
-//! let gstr1 = gsp.gstr1(&session, "042026".parse()?);
+//! let gstr1 = taxpayer.gstr1("042026".parse()?);
 //! let reference_id = gstr1.save(std::fs::read("gstr1.json")?).await?;
 //! let status = gstr1.wait(&reference_id, Patience::default()).await?;
 //! println!("{}: {} refused", status.progress, status.refused.len());
@@ -29,30 +26,44 @@
 //! Every other API of GSTN is an [`ApiCall`] away. Errors come by kind ([`Error`]) and know GSTN's code, whose fault
 //! it was ([`Origin`]) and what to do.
 //!
-//! A session outlives the program in a [`StoredSession`]: a file that only its owner can read. Nothing here prints or
-//! logs a secret.
+//! Sessions are kept in a [`SessionStore`]. Nothing here prints or logs a secret.
 //!
 //! Everything runs on the caller's tokio runtime. A connection belongs to the runtime on which it was made.
 
 mod answer;
 mod base_url;
+mod builder;
 mod call;
+mod credentials;
 mod error;
+mod event;
+mod file_store;
+mod getkey;
 mod gsp;
 mod gstr1;
 mod job;
+mod keeper;
 mod login;
 mod public;
 mod session;
+mod store;
+mod taxpayer;
 mod tls;
 mod transport;
 
 pub use base_url::BaseUrl;
+pub use builder::GspBuilder;
 pub use call::ApiCall;
+pub use credentials::{Credentials, SigningKey};
 pub use error::{Error, Origin, Refusal};
-pub use gsp::{Gsp, GspBuilder};
-pub use gstn::SecretString;
+pub use event::{Call, Event};
+pub use file_store::FileStore;
+pub use gsp::Gsp;
+pub use gstn::{AspId, Gstin, Pan, ReturnPeriod, SecretString};
 pub use gstr1::{Gstr1, Summary, SummaryKind};
+pub use jiff::Timestamp;
 pub use job::{Patience, Progress, RefusedRow, ReturnStatus};
-pub use login::{PendingLogin, Taxpayer};
-pub use session::{Session, StoredSession};
+pub use login::PendingLogin;
+pub use session::{GspSession, Session, StoredSession};
+pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};
+pub use taxpayer::Taxpayer;

@@ -4,29 +4,22 @@ use std::fmt;
 
 use gstn::crypto::{AppKey, PublicKey};
 use gstn::envelope::{AuthReply, AuthRequest};
-use gstn::{Gstin, Pan, headers};
+use gstn::{Pan, SecretString};
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 
 use crate::answer::{Stage, check, protocol, read};
 use crate::call::{to_json, with_query};
 use crate::error::Error;
-use crate::gsp::{Gsp, put};
+use crate::gsp::Outgoing;
+use crate::keeper::Renewal;
 use crate::session::Session;
+use crate::taxpayer::{Refresh, Taxpayer};
 use crate::transport::Answer;
-use gstn::SecretString;
 
 const AUTHENTICATE: &str = "taxpayerapi/v1.0/authenticate";
 /// GSTN could not read what was encrypted with its certificate: ours is last year's.
 const STALE_CERTIFICATE: &str = "TEC4002";
-
-/// A taxpayer who may log in.
-#[derive(Debug, Clone)]
-pub struct Taxpayer {
-    gsp: Gsp,
-    gstin: Gstin,
-    username: String,
-}
 
 /// A login that waits for the OTP which GSTN has sent to the taxpayer's phone and e-mail. It is good for ten minutes.
 pub struct PendingLogin {
@@ -41,56 +34,113 @@ impl fmt::Debug for PendingLogin {
 }
 
 impl Taxpayer {
-    pub(crate) fn new(gsp: Gsp, gstin: Gstin, username: String) -> Self {
-        Self { gsp, gstin, username }
-    }
-
     /// Asks GSTN to send the taxpayer an OTP.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with GSTN's code, e.g. AUTH002 where the taxpayer has not enabled API access, and every other
+    /// kind but [`Error::OtpRequired`].
     pub async fn request_otp(&self) -> Result<PendingLogin, Error> {
-        let app_key = AppKey::from_bytes(self.gsp.seam().random());
+        let app_key = AppKey::from_bytes(self.gsp().wire().seam.random());
         let request = |sealed: String| AuthRequest { app_key: Some(sealed), ..self.request("OTPREQUEST") };
-        let answer = self.authenticate(&app_key, Stage::Outside, &self.headers()?, request).await?;
-        check(&answer, Stage::Outside)?;
+        let answered = |answer: &Answer| check(answer, Stage::Outside);
+        self.authenticate(&app_key, &self.headers()?, request, answered).await?;
         Ok(PendingLogin { taxpayer: self.clone(), app_key })
     }
 
-    fn request(&self, action: &str) -> AuthRequest {
-        AuthRequest { action: action.to_owned(), username: Some(self.username.clone()), ..Default::default() }
+    /// Ends the session at GSTN, and forgets it here and in the store. A session that GSTN has ended already is forgotten
+    /// all the same; that there is none is no error.
+    ///
+    /// # Errors
+    /// Every kind but [`Error::OtpRequired`]. The session is kept then.
+    pub async fn logout(&self) -> Result<(), Error> {
+        let Some(session) = self.session().await? else { return Ok(()) };
+        let request = |sealed: String| AuthRequest {
+            app_key: Some(sealed),
+            auth_token: Some(session.auth_token.expose().to_owned()),
+            ..self.request("LOGOUT")
+        };
+        let headers = self.session_headers(&session)?;
+        let answered = |answer: &Answer| check(answer, Stage::Write);
+        match self.authenticate(&session.app_key, &headers, request, answered).await {
+            Ok(()) | Err(Error::OtpRequired { .. }) => self.forget(&session).await,
+            Err(error) => Err(error),
+        }
     }
 
-    fn headers(&self) -> Result<HeaderMap, Error> {
-        let mut map = self.gsp.common_headers(self.gstin.state())?;
-        put(&mut map, headers::GSTIN, self.gstin.as_str())?;
-        put(&mut map, headers::USERNAME, &self.username)?;
-        Ok(map)
+    /// Asks GSTN to send the signatory an OTP that signs a return: `form_type` is `R1` for GSTR-1.
+    ///
+    /// # Errors
+    /// Every kind of [`Error`].
+    pub async fn request_evc_otp(&self, pan: &Pan, form_type: &str) -> Result<(), Error> {
+        let query = [
+            ("action", "EVCOTP"),
+            ("gstin", self.gstin().as_str()),
+            ("pan", pan.as_str()),
+            ("form_type", form_type),
+        ];
+        let target = with_query(AUTHENTICATE, &query);
+        let prepare = |session: &Session| {
+            Ok(Outgoing::get(&target, "EVCOTP", *self.gstin(), self.session_headers(session)?))
+        };
+        self.in_session(prepare, |_, answer| check(answer, Stage::Write)).await
+    }
+
+    fn request(&self, action: &str) -> AuthRequest {
+        request(action, self.username())
     }
 
     /// Posts a request with the app key under GSTN's RSA key; once more with a fresh certificate if ours is stale.
-    async fn authenticate(
+    async fn authenticate<T>(
         &self,
         app_key: &AppKey,
-        stage: Stage,
         headers: &HeaderMap,
         request: impl Fn(String) -> AuthRequest,
-    ) -> Result<Answer, Error> {
-        let post = async |certificate: &PublicKey| {
-            let sealed = app_key
-                .encrypt_for(certificate)
-                .map_err(|_| Error::Invalid("GSTN's certificate cannot encrypt an app key".to_owned()))?;
-            self.gsp.send(Method::POST, AUTHENTICATE, headers.clone(), to_json(&request(sealed))?).await
-        };
-        let certificate = self.gsp.gstn_certificate().await?;
-        let answer = post(&certificate).await?;
-        let stale = check(&answer, stage).is_err_and(|error| error.code() == Some(STALE_CERTIFICATE));
-        if stale && self.gsp.drop_certificate(&certificate).await {
-            return post(&self.gsp.gstn_certificate().await?).await;
+        read: impl Fn(&Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let certificate = self.gsp().gstn_certificate().await?;
+        match self.post_sealed(app_key, &certificate, headers, &request, &read).await {
+            Err(error)
+                if error.code() == Some(STALE_CERTIFICATE)
+                    && self.gsp().drop_certificate(&certificate).await =>
+            {
+                let certificate = self.gsp().gstn_certificate().await?;
+                self.post_sealed(app_key, &certificate, headers, &request, &read).await
+            }
+            outcome => outcome,
         }
-        Ok(answer)
+    }
+
+    async fn post_sealed<T>(
+        &self,
+        app_key: &AppKey,
+        certificate: &PublicKey,
+        headers: &HeaderMap,
+        request: &impl Fn(String) -> AuthRequest,
+        read: &impl Fn(&Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let sealed = app_key
+            .encrypt_for(certificate)
+            .map_err(|_| Error::Invalid("GSTN's certificate cannot encrypt an app key".to_owned()))?;
+        let request = request(sealed);
+        let outgoing = Outgoing {
+            method: Method::POST,
+            target: AUTHENTICATE,
+            action: &request.action,
+            gstin: Some(*self.gstin()),
+            headers: headers.clone(),
+            body: to_json(&request)?.into(),
+        };
+        self.gsp().call(&outgoing, read).await
     }
 }
 
 impl PendingLogin {
-    /// Logs in with the OTP. After a wrong one it can be called again.
+    /// Logs in with the OTP. After a wrong one it can be called again. The taxpayer's calls go on with the new session,
+    /// which is in the store; where the store fails it is kept in memory, and the next call saves it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a wrong OTP (AUTH4034), [`Error::Invalid`] for what cannot be one, [`Error::Store`], and
+    /// every other kind but [`Error::OtpRequired`].
     pub async fn verify(&self, otp: &str) -> Result<Session, Error> {
         let otp = otp.trim();
         if otp.is_empty() || otp.len() > 12 || !otp.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -102,71 +152,48 @@ impl PendingLogin {
             otp: Some(app_key.encrypt_otp(otp)),
             ..taxpayer.request("AUTHTOKEN")
         };
-        let answer = taxpayer.authenticate(app_key, Stage::Outside, &taxpayer.headers()?, request).await?;
-        session_from(taxpayer, app_key, &answer, Stage::Outside)
+        let session = |answer: &Answer| session_from(taxpayer.refresh_of(), app_key, answer, Stage::Outside);
+        let session = taxpayer.authenticate(app_key, &taxpayer.headers()?, request, session).await?;
+        taxpayer.take(session).await
     }
 }
 
-impl Gsp {
-    /// Prolongs a session without an OTP, while the taxpayer's consent lasts. The old session is over then.
-    ///
-    /// [`Error::OtpRequired`] says that the taxpayer must log in again.
-    pub async fn refresh(&self, session: &Session) -> Result<Session, Error> {
-        let taxpayer = self.taxpayer(session.gstin, session.username.clone());
-        let request = AuthRequest {
-            app_key: Some(session.sek.seal_app_key(&session.app_key)),
-            auth_token: Some(session.auth_token.expose().to_owned()),
-            ..taxpayer.request("REFRESHTOKEN")
-        };
-        let headers = self.session_headers(session)?;
-        let answer = self.send(Method::POST, AUTHENTICATE, headers, to_json(&request)?).await?;
-        session_from(&taxpayer, &session.app_key, &answer, Stage::Refresh)
-    }
-
-    /// Ends a session at GSTN.
-    pub async fn logout(&self, session: &Session) -> Result<(), Error> {
-        let taxpayer = self.taxpayer(session.gstin, session.username.clone());
-        let request = |sealed: String| AuthRequest {
-            app_key: Some(sealed),
-            auth_token: Some(session.auth_token.expose().to_owned()),
-            ..taxpayer.request("LOGOUT")
-        };
-        let headers = self.session_headers(session)?;
-        let answer = taxpayer.authenticate(&session.app_key, Stage::Write, &headers, request).await?;
-        check(&answer, Stage::Write)
-    }
-
-    /// Asks GSTN to send the signatory an OTP that signs a return: `form_type` is `R1` for GSTR-1.
-    pub async fn request_evc_otp(&self, session: &Session, pan: &Pan, form_type: &str) -> Result<(), Error> {
-        let query = [
-            ("action", "EVCOTP"),
-            ("gstin", session.gstin.as_str()),
-            ("pan", pan.as_str()),
-            ("form_type", form_type),
-        ];
-        let headers = self.session_headers(session)?;
-        let answer = self.send(Method::GET, &with_query(AUTHENTICATE, &query), headers, Vec::new()).await?;
-        check(&answer, Stage::Write)
-    }
+/// REFRESHTOKEN: another session in place of `old`, which is over then.
+pub(crate) async fn refresh_token(of: &Refresh, old: &Session) -> Result<Session, Error> {
+    let request = AuthRequest {
+        app_key: Some(old.sek.seal_app_key(&old.app_key)),
+        auth_token: Some(old.auth_token.expose().to_owned()),
+        ..request("REFRESHTOKEN", &of.username)
+    };
+    let outgoing = Outgoing {
+        method: Method::POST,
+        target: AUTHENTICATE,
+        action: "REFRESHTOKEN",
+        gstin: Some(of.gstin),
+        headers: of.session_headers(old)?,
+        body: to_json(&request)?.into(),
+    };
+    of.gsp.call(&outgoing, |answer| session_from(of, &old.app_key, answer, Stage::Refresh)).await
 }
 
-fn session_from(
-    taxpayer: &Taxpayer,
-    app_key: &AppKey,
-    answer: &Answer,
-    stage: Stage,
-) -> Result<Session, Error> {
+fn request(action: &str, username: &str) -> AuthRequest {
+    AuthRequest { action: action.to_owned(), username: Some(username.to_owned()), ..Default::default() }
+}
+
+fn session_from(of: &Refresh, app_key: &AppKey, answer: &Answer, stage: Stage) -> Result<Session, Error> {
     let reply: AuthReply = read(answer, stage)?;
     let sek =
         app_key.open_sek(&reply.sek).map_err(|_| protocol(answer, "brings a sek that does not open"))?;
+    let issued_at = of.seam().now();
     let lifetime = SignedDuration::from_mins(i64::from(reply.expiry));
-    let expires_at = taxpayer.gsp.seam().now().saturating_add(lifetime);
+    let expires_at = issued_at.saturating_add(lifetime);
     Ok(Session {
-        gstin: taxpayer.gstin,
-        username: taxpayer.username.clone(),
+        gstin: of.gstin,
+        username: of.username.clone(),
         auth_token: SecretString::from(reply.auth_token),
         app_key: app_key.clone(),
         sek,
+        issued_at,
         expires_at: expires_at.map_err(|_| protocol(answer, "gives the session no sensible end"))?,
     })
 }

@@ -2,13 +2,12 @@
 
 use gstn::Gstin;
 use gstn::crypto::base64;
-use http::Method;
 use serde_json::Value;
 
 use crate::answer::{Stage, protocol, read};
 use crate::call::with_query;
 use crate::error::Error;
-use crate::gsp::Gsp;
+use crate::gsp::{Gsp, Outgoing};
 use crate::transport::Answer;
 
 impl Gsp {
@@ -17,8 +16,7 @@ impl Gsp {
     pub async fn search(&self, gstin: &Gstin) -> Result<Value, Error> {
         let target = with_query("commonapi/v1.1/search", &[("action", "TP"), ("gstin", gstin.as_str())]);
         let headers = self.common_headers(gstin.state())?;
-        let answer = self.send(Method::GET, &target, headers, Vec::new()).await?;
-        open(&answer)
+        self.call(&Outgoing::get(&target, "TP", *gstin, headers), open).await
     }
 }
 

@@ -1,22 +1,17 @@
-//! A taxpayer's session at GSTN, and the file that carries it from one run of a program to the next.
+//! The sessions an application lives on: the ASP's with the GSP, and each taxpayer's with GSTN.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-use gstn::Gstin;
-use gstn::crypto::{AppKey, Sek, base64};
+use gstn::crypto::{AppKey, AspEk, Sek, base64};
+use gstn::{Gstin, SecretString};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
-use gstn::SecretString;
 
 /// A taxpayer's session at GSTN: the `auth-token`, and the keys under which its calls travel.
 ///
-/// It lives for [`expires_at`](Self::expires_at) (six hours at GSTN) and can be prolonged until then with
-/// [`Gsp::refresh`](crate::Gsp::refresh), as long as the taxpayer's consent lasts (up to 30 days).
+/// It lives until [`expires_at`](Self::expires_at) (six hours at GSTN) and is prolonged before that by itself, as long as
+/// the taxpayer's consent lasts (up to 30 days).
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(crate) gstin: Gstin,
@@ -24,6 +19,7 @@ pub struct Session {
     pub(crate) auth_token: SecretString,
     pub(crate) app_key: AppKey,
     pub(crate) sek: Sek,
+    pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -42,243 +38,288 @@ impl Session {
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
+}
 
-    /// Whether the session ends within `margin` of `now`, or has ended.
-    pub fn ends_within(&self, margin: SignedDuration, now: Timestamp) -> bool {
-        self.expires_at.duration_since(now) <= margin
+/// An ASP's session with its GSP, as GetKey gives it: an id, and the key under which the ASP secret travels.
+#[derive(Debug, Clone)]
+pub struct GspSession {
+    session_id: String,
+    key: AspEk,
+    expires_at: Timestamp,
+}
+
+impl GspSession {
+    /// A session made elsewhere, or kept in columns of one's own: its id, its key of 32 bytes in base64, and when it
+    /// ends, UTC.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the key is no base64 of 32 bytes.
+    pub fn new(
+        session_id: impl Into<String>,
+        key_base64: &str,
+        expires_at: Timestamp,
+    ) -> Result<Self, Error> {
+        let key = key(key_base64, AspEk::try_from_slice);
+        let key = key.ok_or_else(|| Error::Invalid("a session key is base64 of 32 bytes".to_owned()))?;
+        Ok(Self::from_key(session_id.into(), key, expires_at))
+    }
+
+    pub(crate) fn from_key(session_id: String, key: AspEk, expires_at: Timestamp) -> Self {
+        Self { session_id, key, expires_at }
+    }
+
+    /// The id, which goes with every call.
+    pub fn session_id(&self) -> &str {
+        &self.session_id
+    }
+
+    /// The key, in base64. A secret.
+    pub fn key_base64(&self) -> SecretString {
+        SecretString::from(base64::encode(self.key.as_bytes()))
+    }
+
+    pub(crate) fn key(&self) -> &AspEk {
+        &self.key
+    }
+
+    /// When the gateway will stop taking it, UTC.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
 }
 
-/// All that a program needs to go on where it stopped: the session, and the way it was made.
-///
-/// It holds secrets. [`write`](Self::write) is the only way they leave memory: to a file that only its owner can read.
+/// A session as a [`SessionStore`](crate::SessionStore) keeps it.
 #[derive(Debug, Clone)]
-pub struct StoredSession {
-    /// The gateway's address, as given to [`Gsp::builder`](crate::Gsp::builder).
-    pub gateway: String,
-    /// The ASP's token.
-    pub token: SecretString,
-    /// CA certificates in PEM that the gateway's certificate is verified against, beside the system's.
-    pub ca_pem: Option<String>,
-    /// The end user's address, sent as `ip-usr`.
-    pub ip_usr: String,
-    /// The taxpayer's session.
-    pub session: Session,
+#[non_exhaustive]
+pub enum StoredSession {
+    /// The ASP's, with the GSP.
+    Gsp(GspSession),
+    /// A taxpayer's, at GSTN.
+    Taxpayer(Session),
 }
 
 impl StoredSession {
-    /// Writes the file with mode 0600, whole or not at all. Directories on the way are made, for the owner alone.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let text = Zeroizing::new(self.to_json());
-        replace_file(path, text.as_bytes()).map_err(|source| Error::File { path: path.to_owned(), source })
-    }
-
-    /// Reads a file made by [`write`](Self::write). A file that others may read is refused.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let fault = |source| Error::File { path: path.to_owned(), source };
-        refuse_if_others_can_read(path).map_err(fault)?;
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(fault)?);
-        let invalid =
-            || fault(io::Error::new(io::ErrorKind::InvalidData, "not a session file of this version"));
-        Self::from_json(&text).ok_or_else(invalid)
-    }
-
-    fn to_json(&self) -> String {
-        let session = &self.session;
-        let file = OnDisk {
-            version: 1,
-            gateway: self.gateway.clone(),
-            token: self.token.expose().to_owned(),
-            ca_pem: self.ca_pem.clone(),
-            ip_usr: self.ip_usr.clone(),
-            gstin: session.gstin.as_str().to_owned(),
-            username: session.username.clone(),
-            auth_token: session.auth_token.expose().to_owned(),
-            app_key: base64::encode(session.app_key.as_bytes()),
-            sek: base64::encode(session.sek.as_bytes()),
-            expires_at: session.expires_at.to_string(),
-        };
-        serde_json::to_string_pretty(&file).unwrap_or_default()
-    }
-
-    fn from_json(text: &str) -> Option<Self> {
-        let file: OnDisk = serde_json::from_str(text).ok()?;
-        if file.version != 1 {
-            return None;
+    /// When it ends, UTC. A store may forget it then.
+    pub fn expires_at(&self) -> Timestamp {
+        match self {
+            Self::Gsp(session) => session.expires_at,
+            Self::Taxpayer(session) => session.expires_at,
         }
-        let key = |text: &str| base64::decode_strict(text).ok().map(Zeroizing::new);
-        let session = Session {
-            gstin: Gstin::parse_lenient(&file.gstin).ok()?,
-            username: file.username.clone(),
-            auth_token: SecretString::from(file.auth_token.as_str()),
-            app_key: AppKey::try_from_slice(&key(&file.app_key)?).ok()?,
-            sek: Sek::try_from_slice(&key(&file.sek)?).ok()?,
-            expires_at: file.expires_at.parse().ok()?,
+    }
+
+    /// Everything that [`from_json`](Self::from_json) needs, keys and token included: keep it as you keep passwords.
+    pub fn to_json(&self) -> SecretString {
+        let text = match self {
+            Self::Gsp(session) => Written::Gsp {
+                session_id: session.session_id.clone(),
+                key: base64::encode(session.key.as_bytes()),
+                expires_at: session.expires_at,
+            },
+            Self::Taxpayer(session) => Written::Taxpayer {
+                gstin: session.gstin.as_str().to_owned(),
+                username: session.username.clone(),
+                auth_token: session.auth_token.expose().to_owned(),
+                app_key: base64::encode(session.app_key.as_bytes()),
+                sek: base64::encode(session.sek.as_bytes()),
+                issued_at: session.issued_at,
+                expires_at: session.expires_at,
+            },
         };
-        let token = SecretString::from(file.token.as_str());
-        let (gateway, ca_pem, ip_usr) = (file.gateway.clone(), file.ca_pem.clone(), file.ip_usr.clone());
-        Some(Self { gateway, token, ca_pem, ip_usr, session })
+        SecretString::from(serde_json::to_string(&text).unwrap_or_default())
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote, of this version of the library or an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for anything else. The text is not repeated.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let read = serde_json::from_str::<Written>(text).ok().and_then(|written| written.read());
+        read.ok_or_else(|| {
+            Error::Invalid("not a session as this version of suvidha-client writes it".to_owned())
+        })
     }
 }
 
-/// The file's shape. Keys are base64 of 32 bytes; the time is RFC 3339 in UTC.
+/// The JSON of a session. Keys are base64 of 32 bytes; times are RFC 3339 in UTC.
 #[derive(Serialize, Deserialize)]
-struct OnDisk {
-    version: u32,
-    gateway: String,
-    token: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ca_pem: Option<String>,
-    ip_usr: String,
-    gstin: String,
-    username: String,
-    auth_token: String,
-    app_key: String,
-    sek: String,
-    expires_at: String,
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Written {
+    Gsp {
+        session_id: String,
+        key: String,
+        expires_at: Timestamp,
+    },
+    Taxpayer {
+        gstin: String,
+        username: String,
+        auth_token: String,
+        app_key: String,
+        sek: String,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+    },
 }
 
-impl Drop for OnDisk {
+impl Written {
+    fn read(&self) -> Option<StoredSession> {
+        Some(match self {
+            Self::Gsp { session_id, key: text, expires_at } => {
+                let key = key(text, AspEk::try_from_slice)?;
+                StoredSession::Gsp(GspSession::from_key(session_id.clone(), key, *expires_at))
+            }
+            Self::Taxpayer { gstin, username, auth_token, app_key, sek, issued_at, expires_at } => {
+                StoredSession::Taxpayer(Session {
+                    gstin: Gstin::parse_lenient(gstin).ok()?,
+                    username: username.clone(),
+                    auth_token: SecretString::from(auth_token.as_str()),
+                    app_key: key(app_key, AppKey::try_from_slice)?,
+                    sek: key(sek, Sek::try_from_slice)?,
+                    issued_at: *issued_at,
+                    expires_at: *expires_at,
+                })
+            }
+        })
+    }
+}
+
+fn key<K, E>(base64: &str, read: impl Fn(&[u8]) -> Result<K, E>) -> Option<K> {
+    read(&Zeroizing::new(base64::decode_strict(base64).ok()?)).ok()
+}
+
+impl Drop for Written {
     fn drop(&mut self) {
-        use zeroize::Zeroize;
-        for secret in [&mut self.token, &mut self.auth_token, &mut self.app_key, &mut self.sek] {
-            secret.zeroize();
+        match self {
+            Self::Gsp { key, .. } => key.zeroize(),
+            Self::Taxpayer { auth_token, app_key, sek, .. } => {
+                [auth_token, app_key, sek].into_iter().for_each(Zeroize::zeroize);
+            }
         }
     }
 }
 
-/// A reader sees the old file or the new one, never a part; a crash leaves no secret readable by others.
-fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    create_private_directory(&directory)?;
-    let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
-    let new = directory.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let written = write_private_file(&new, content).and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        // What could not be put in its place must not stay behind; that it may not exist is no second error.
-        let _ = fs::remove_file(&new);
-        return written;
+/// What keeping a session alive must know of it.
+pub(crate) trait Kept: Clone + Send + Sync + 'static {
+    /// What tells it from the one before.
+    fn id(&self) -> &str;
+    fn expires_at(&self) -> Timestamp;
+    /// How long before its end it is renewed at the latest.
+    fn margin(&self, now: Timestamp) -> SignedDuration;
+    fn stored(&self) -> StoredSession;
+    fn from_stored(stored: StoredSession) -> Option<Self>;
+}
+
+impl Kept for GspSession {
+    fn id(&self) -> &str {
+        &self.session_id
     }
-    File::open(&directory)?.sync_all()
-}
 
-fn write_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
 
-fn create_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-#[cfg(unix)]
-fn refuse_if_others_can_read(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
-        return Ok(());
+    /// Five minutes, or a tenth of what is left: some GSPs give only minutes.
+    fn margin(&self, now: Timestamp) -> SignedDuration {
+        (self.expires_at.duration_since(now) / 10).min(SignedDuration::from_mins(5))
     }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can read this file of secrets; chmod 600 it"))
+
+    fn stored(&self) -> StoredSession {
+        StoredSession::Gsp(self.clone())
+    }
+
+    fn from_stored(stored: StoredSession) -> Option<Self> {
+        match stored {
+            StoredSession::Gsp(session) => Some(session),
+            StoredSession::Taxpayer(_) => None,
+        }
+    }
 }
 
-#[cfg(not(unix))]
-fn refuse_if_others_can_read(_: &Path) -> io::Result<()> {
-    Ok(())
+impl Kept for Session {
+    fn id(&self) -> &str {
+        self.auth_token.expose()
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Ten minutes, or a tenth of its whole life. Not of what is left: once it has ended nobody can renew it, so a
+    /// program that runs now and then must do so whenever it finds it near its end.
+    fn margin(&self, _: Timestamp) -> SignedDuration {
+        (self.expires_at.duration_since(self.issued_at) / 10).min(SignedDuration::from_mins(10))
+    }
+
+    fn stored(&self) -> StoredSession {
+        StoredSession::Taxpayer(self.clone())
+    }
+
+    fn from_stored(stored: StoredSession) -> Option<Self> {
+        match stored {
+            StoredSession::Taxpayer(session) => Some(session),
+            StoredSession::Gsp(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn stored() -> StoredSession {
-        StoredSession {
-            gateway: "http://127.0.0.1:1".to_owned(),
-            token: "hidden-token".into(),
-            ca_pem: Some("pem".to_owned()),
-            ip_usr: "127.0.0.1".to_owned(),
-            session: Session {
-                gstin: "33AANCS2882A1ZG".parse().unwrap(),
-                username: "TN_NT2.2265".to_owned(),
-                auth_token: "hidden-auth".into(),
-                app_key: AppKey::from_bytes([1; 32]),
-                sek: Sek::from_bytes([2; 32]),
-                expires_at: "2026-11-22T10:15:30Z".parse().unwrap(),
-            },
+    pub(crate) fn taxpayer_session() -> Session {
+        Session {
+            gstin: "33AANCS2882A1ZG".parse().unwrap(),
+            username: "TN_NT2.2265".to_owned(),
+            auth_token: "hidden-auth".into(),
+            app_key: AppKey::from_bytes([1; 32]),
+            sek: Sek::from_bytes([2; 32]),
+            issued_at: "2026-11-22T04:15:30Z".parse().unwrap(),
+            expires_at: "2026-11-22T10:15:30Z".parse().unwrap(),
+        }
+    }
+
+    pub(crate) fn gsp_session() -> GspSession {
+        let key = base64::encode([3; 32]);
+        GspSession::new("session-1", &key, "2026-11-22T10:15:30Z".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_session_survives_its_json() {
+        for session in [StoredSession::Gsp(gsp_session()), StoredSession::Taxpayer(taxpayer_session())] {
+            let json = session.to_json();
+            let read = StoredSession::from_json(json.expose()).unwrap();
+            assert_eq!(read.to_json().expose(), json.expose());
+            assert_eq!(read.expires_at(), session.expires_at());
         }
     }
 
     #[test]
-    fn a_session_survives_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("deep/er/session.json");
-        stored().write(&path).unwrap();
-        stored().write(&path).unwrap();
-        let read = StoredSession::read(&path).unwrap();
-        assert_eq!(read.to_json(), stored().to_json());
-        assert_eq!(read.session.sek, stored().session.sek);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing stays behind");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_can_read_the_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("session.json");
-        stored().write(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = StoredSession::read(&path).unwrap_err();
-        assert!(error.to_string().contains("chmod 600"), "{error}");
-        stored().write(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "made private again");
-    }
-
-    #[test]
-    fn a_damaged_file_is_an_error_that_repeats_no_secret() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("session.json");
-        let whole = stored().to_json();
-        for damaged in
-            [&whole[..whole.len() / 2], "", "[]", &whole.replace("\"version\": 1", "\"version\": 9")]
-        {
-            replace_file(&path, damaged.as_bytes()).unwrap();
-            let error = StoredSession::read(&path).unwrap_err();
-            assert!(matches!(error, Error::File { .. }));
-            assert!(!error.to_string().contains("hidden"));
+    fn what_is_no_session_is_refused_and_not_repeated() {
+        let whole = StoredSession::Taxpayer(taxpayer_session()).to_json();
+        let whole = whole.expose();
+        let short_key = whole.replace(&base64::encode([2; 32]), "aGlkZGVu");
+        for damaged in [&whole[..whole.len() / 2], "", "[]", "{\"kind\":\"other\"}", &short_key] {
+            let error = StoredSession::from_json(damaged).unwrap_err();
+            assert!(matches!(error, Error::Invalid(_)) && !error.to_string().contains("hidden"), "{error}");
         }
+        assert!(GspSession::new("id", "c2hvcnQ=", Timestamp::UNIX_EPOCH).is_err());
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let shown = format!("{:#?}", stored());
-        let keys = [base64::encode([1; 32]), base64::encode([2; 32])];
+        let shown = format!("{:#?} {:#?}", gsp_session(), taxpayer_session());
+        let keys = [[1; 32], [2; 32], [3; 32]].map(base64::encode);
         assert!(!shown.contains("hidden") && !keys.iter().any(|key| shown.contains(key)), "{shown}");
     }
 
     #[test]
-    fn the_end_is_seen_coming() {
-        let session = stored().session;
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let margin = SignedDuration::from_mins(10);
-        assert!(!session.ends_within(margin, at("2026-11-22T10:05:29Z")));
-        assert!(session.ends_within(margin, at("2026-11-22T10:05:30Z")));
-        assert!(session.ends_within(margin, at("2026-11-22T11:00:00Z")));
+    fn a_session_is_renewed_early_enough_but_not_for_most_of_its_life() {
+        let session = taxpayer_session();
+        let minutes = |margin: SignedDuration| margin.as_secs() / 60;
+        assert_eq!(minutes(session.margin(session.issued_at)), 10);
+        let short = Session { expires_at: "2026-11-22T04:45:30Z".parse().unwrap(), ..session };
+        assert_eq!(minutes(short.margin(short.issued_at)), 3);
+        let session = gsp_session();
+        assert_eq!(minutes(session.margin("2026-11-22T04:15:30Z".parse().unwrap())), 5);
+        assert_eq!(minutes(session.margin("2026-11-22T09:55:30Z".parse().unwrap())), 2);
     }
 }

@@ -19,8 +19,8 @@ fn quick() -> Patience {
 async fn a_return_is_saved_read_back_summed_up_and_filed() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
-    let gstr1 = gsp.gstr1(&session, "042026".parse().unwrap());
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let gstr1 = taxpayer.gstr1("042026".parse().unwrap());
 
     let reference_id = gstr1.save(PAYLOAD).await.unwrap();
     assert_eq!(reference_id, "ref-save");
@@ -56,8 +56,8 @@ async fn a_return_is_saved_read_back_summed_up_and_filed() {
 async fn every_call_says_who_for_whom_and_with_a_txn_of_its_own() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
-    gsp.gstr1(&session, "042026".parse().unwrap()).reset().await.unwrap();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    taxpayer.gstr1("042026".parse().unwrap()).reset().await.unwrap();
     let calls = standin.state().calls.clone();
     let mut txns: Vec<_> = calls.iter().map(|call| call.header("txn").to_owned()).collect();
     txns.sort_unstable();
@@ -73,8 +73,8 @@ async fn every_call_says_who_for_whom_and_with_a_txn_of_its_own() {
 async fn what_belongs_to_another_return_is_not_sent() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
-    let gstr1 = gsp.gstr1(&session, "042026".parse().unwrap());
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let gstr1 = taxpayer.gstr1("042026".parse().unwrap());
     let calls = standin.state().calls.len();
     let other_taxpayer = PAYLOAD.replace(GSTIN, "27AAPFU0939F1ZV");
     for bad in [other_taxpayer.as_str(), &PAYLOAD.replace("042026", "052026"), "{}", "[]", "not JSON", ""] {
@@ -87,8 +87,8 @@ async fn what_belongs_to_another_return_is_not_sent() {
 async fn a_section_with_nothing_in_it_is_told_apart_from_a_failure() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
-    let gstr1 = gsp.gstr1(&session, "042026".parse().unwrap());
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let gstr1 = taxpayer.gstr1("042026".parse().unwrap());
     assert!(matches!(gstr1.section("B2B", &[]).await, Err(Error::NoDocuments(_))));
 }
 
@@ -103,9 +103,9 @@ async fn waiting_goes_through_every_state_and_reports_what_was_refused() {
         json!({"status_cd": "PE", "error_report": report}),
     ];
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
+    let taxpayer = standin.taxpayer(&gsp).await;
     let mut seen = Vec::new();
-    let gstr1 = gsp.gstr1(&session, "042026".parse().unwrap());
+    let gstr1 = taxpayer.gstr1("042026".parse().unwrap());
     let told = |status: &suvidha_client::ReturnStatus| seen.push(status.progress.as_str().to_owned());
     let status = gstr1.wait_with("ref-save", quick(), told).await.unwrap();
     assert_eq!(seen, ["REC", "IP", "PE"]);
@@ -117,10 +117,10 @@ async fn patience_ends_with_the_reference_id_still_good() {
     let standin = StandIn::start().await;
     standin.state().statuses = vec![json!({"status_cd": "IP"})];
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
+    let taxpayer = standin.taxpayer(&gsp).await;
     let patience = Patience { total: Duration::from_millis(20), ..quick() };
-    let error = gsp.gstr1(&session, "042026".parse().unwrap()).wait("ref-save", patience).await.unwrap_err();
-    assert!(matches!(&error, Error::StillProcessing { reference_id } if reference_id == "ref-save"));
+    let error = taxpayer.gstr1("042026".parse().unwrap()).wait("ref-save", patience).await.unwrap_err();
+    assert!(matches!(&error, Error::StillProcessing { reference_id, .. } if reference_id == "ref-save"));
     assert!(error.retryable());
 }
 
@@ -128,8 +128,8 @@ async fn patience_ends_with_the_reference_id_still_good() {
 async fn a_reference_id_that_gstn_does_not_know_is_refused() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
-    let error = gsp.gstr1(&session, "042026".parse().unwrap()).status("unknown").await.unwrap_err();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let error = taxpayer.gstr1("042026".parse().unwrap()).status("unknown").await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error:?}");
     assert!(error.remedy().unwrap().contains("reference_id"));
 }
@@ -138,12 +138,12 @@ async fn a_reference_id_that_gstn_does_not_know_is_refused() {
 async fn any_other_api_is_called_with_the_cryptography_done() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
+    let taxpayer = standin.taxpayer(&gsp).await;
     let call = ApiCall::put("taxpayerapi/v4.1/returns/gstr1", "RETSAVE")
         .ret_period("042026".parse().unwrap())
         .payload(&json!({"any": "thing"}))
         .unwrap();
-    assert_eq!(gsp.call(&session, call).await.unwrap(), json!({"reference_id": "ref-save"}));
+    assert_eq!(taxpayer.call(call).await.unwrap(), json!({"reference_id": "ref-save"}));
     let saved: Value = serde_json::from_slice(standin.state().saved.as_deref().unwrap()).unwrap();
     assert_eq!(saved, json!({"any": "thing"}));
 }

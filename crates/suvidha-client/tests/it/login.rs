@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use suvidha_client::{Error, Gsp, Origin, StoredSession, SummaryKind};
+use suvidha_client::{Error, Origin, SummaryKind};
 use suvidha_seam::{ManualClock, Seam};
 
-use crate::standin::{GSTIN, OTP, StandIn, USERNAME};
+use crate::standin::{GSTIN, OTP, PAN, StandIn, USERNAME};
 
 #[tokio::test]
 async fn a_taxpayer_logs_in_with_an_otp_and_out_again() {
     let standin = StandIn::start().await;
     let clock = Arc::new(ManualClock::at("2026-05-01T10:00:00Z".parse().unwrap()));
     let gsp = standin.gsp_builder().seam(Seam { clock, ..Seam::system() }).build().unwrap();
-    let session = standin.session(&gsp).await;
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let session = taxpayer.session().await.unwrap().unwrap();
     assert_eq!((session.gstin().as_str(), session.username()), (GSTIN, USERNAME));
     assert_eq!(session.expires_at().to_string(), "2026-05-01T16:00:00Z", "expiry is in minutes");
 
-    gsp.logout(&session).await.unwrap();
-    let error = gsp.logout(&session).await.unwrap_err();
-    assert!(matches!(error, Error::OtpRequired(_)), "{error:?}");
+    taxpayer.logout().await.unwrap();
+    assert!(taxpayer.session().await.unwrap().is_none());
+    let calls = standin.state().calls.len();
+    taxpayer.logout().await.unwrap();
+    let error = taxpayer.gstr1("042026".parse().unwrap()).reset().await.unwrap_err();
+    assert!(matches!(error, Error::OtpRequired { .. }), "{error:?}");
+    assert_eq!(standin.state().calls.len(), calls, "there is nothing to ask GSTN for");
 }
 
 #[tokio::test]
@@ -47,39 +51,40 @@ async fn what_is_no_otp_is_not_sent() {
 async fn a_refreshed_session_goes_on_and_the_old_one_is_over() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let old = standin.session(&gsp).await;
-    let new = gsp.refresh(&old).await.unwrap();
-    let period = "042026".parse().unwrap();
-    gsp.gstr1(&new, period).summary(SummaryKind::Short).await.unwrap();
-    assert!(matches!(gsp.gstr1(&old, period).summary(SummaryKind::Short).await, Err(Error::OtpRequired(_))));
-    assert!(matches!(gsp.refresh(&old).await, Err(Error::OtpRequired(_))));
-    gsp.refresh(&new).await.unwrap();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let old = taxpayer.session().await.unwrap().unwrap();
+    taxpayer.refresh().await.unwrap();
+    let gstr1 = taxpayer.gstr1("042026".parse().unwrap());
+    gstr1.summary(SummaryKind::Short).await.unwrap();
+
+    taxpayer.resume(old).await.unwrap();
+    assert!(matches!(gstr1.summary(SummaryKind::Short).await, Err(Error::OtpRequired { .. })));
+    assert!(matches!(taxpayer.refresh().await, Err(Error::OtpRequired { .. })));
 }
 
 #[tokio::test]
 async fn a_client_with_last_years_certificate_recovers() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    let session = standin.session(&gsp).await;
+    let taxpayer = standin.taxpayer(&gsp).await;
     assert_eq!(standin.state().certificates_served, 1, "one certificate serves many calls");
 
     standin.change_certificate();
-    gsp.logout(&session).await.unwrap();
-    let session = standin.session(&gsp).await;
+    taxpayer.logout().await.unwrap();
+    standin.taxpayer(&gsp).await;
     assert_eq!(standin.state().certificates_served, 2);
 
     standin.change_certificate();
     let login = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap();
     standin.change_certificate();
     login.verify(OTP).await.unwrap();
-    assert_eq!(session.username(), USERNAME);
 }
 
 #[tokio::test]
 async fn a_certificate_given_by_hand_is_not_replaced_behind_its_owners_back() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp_builder().gstn_certificate(standin.certificate()).build().unwrap();
-    standin.session(&gsp).await;
+    standin.taxpayer(&gsp).await;
     standin.change_certificate();
     let error = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap_err();
     assert_eq!(error.code(), Some("TEC4002"));
@@ -87,23 +92,17 @@ async fn a_certificate_given_by_hand_is_not_replaced_behind_its_owners_back() {
 }
 
 #[tokio::test]
-async fn a_session_outlives_the_program_in_its_file() {
+async fn everything_runs_in_tasks_of_its_own() {
     let standin = StandIn::start().await;
-    let session = standin.session(&standin.gsp()).await;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("session.json");
-    let stored = StoredSession {
-        gateway: format!("http://{}", standin.address),
-        token: crate::standin::TOKEN.into(),
-        ca_pem: None,
-        ip_usr: "203.0.113.7".to_owned(),
-        session,
+    let gsp = standin.gsp();
+    let whole_life = async move {
+        gsp.search(&GSTIN.parse().unwrap()).await?;
+        let taxpayer = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME);
+        taxpayer.request_otp().await?.verify(OTP).await?;
+        taxpayer.gstr1("042026".parse().unwrap()).reset().await?;
+        taxpayer.request_evc_otp(&PAN.parse().unwrap(), "R1").await?;
+        taxpayer.refresh().await?;
+        taxpayer.logout().await
     };
-    stored.write(&path).unwrap();
-
-    let StoredSession { gateway, token, ip_usr, session, .. } = StoredSession::read(&path).unwrap();
-    let gsp = Gsp::builder(gateway).token(token).ip_usr(ip_usr).build().unwrap();
-    gsp.gstr1(&session, "042026".parse().unwrap()).summary(SummaryKind::Short).await.unwrap();
-    assert_eq!(standin.last_call().header("ip-usr"), "203.0.113.7");
-    assert!(!session.ends_within(SignedDuration::from_hours(1), Seam::system().now()));
+    tokio::spawn(whole_life).await.unwrap().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use suvidha_client::{Error, Gsp, Origin};
+use suvidha_client::{Credentials, Error, Gsp, Origin};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -29,7 +29,7 @@ async fn read_head(stream: &mut TcpStream) {
 }
 
 async fn search_at(base: &str) -> Error {
-    let gsp = Gsp::builder(base).token("t").max_answer_bytes(1000).build().unwrap();
+    let gsp = Gsp::builder(base).credentials(Credentials::token("t")).max_answer_bytes(1000).build().unwrap();
     gsp.search(&GSTIN.parse().unwrap()).await.unwrap_err()
 }
 
@@ -41,7 +41,7 @@ fn with_body(head: &str, body: &[u8]) -> Vec<u8> {
 async fn one_connection_serves_many_calls() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    standin.session(&gsp).await;
+    standin.taxpayer(&gsp).await;
     gsp.search(&GSTIN.parse().unwrap()).await.unwrap();
     assert!(standin.state().calls.iter().all(|call| call.connection == 1));
 }
@@ -51,7 +51,7 @@ async fn a_connection_that_died_at_rest_is_replaced_without_a_word() {
     let standin = StandIn::start().await;
     let body = br#"{"status_cd":"1","data":{"gstin":"33AANCS2882A1ZG"}}"#;
     let base = blunt_server(with_body("200 OK", body)).await;
-    let gsp = Gsp::builder(base).token("t").build().unwrap();
+    let gsp = Gsp::builder(base).credentials(Credentials::token("t")).build().unwrap();
     for _ in 0..5 {
         gsp.search(&GSTIN.parse().unwrap()).await.unwrap();
         // The server has closed; let the news arrive.
@@ -63,9 +63,10 @@ async fn a_connection_that_died_at_rest_is_replaced_without_a_word() {
 async fn a_prefix_goes_before_every_call_but_not_before_a_certificate_at_the_root() {
     let standin = StandIn::start().await;
     standin.state().api_prefix = "/gsp/api";
-    let gsp = Gsp::builder(format!("http://{}/gsp/api/", standin.address)).token(crate::standin::TOKEN);
+    let gsp = Gsp::builder(format!("http://{}/gsp/api/", standin.address))
+        .credentials(Credentials::token(crate::standin::TOKEN));
     let gsp = gsp.build().unwrap();
-    standin.session(&gsp).await;
+    standin.taxpayer(&gsp).await;
     assert_eq!(standin.state().certificates_served, 1);
     assert_eq!(standin.last_call().path, "/gsp/api/taxpayerapi/v1.0/authenticate");
 }
@@ -97,7 +98,7 @@ async fn a_silent_server_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let gsp = Gsp::builder(base)
-        .token("t")
+        .credentials(Credentials::token("t"))
         .timeout(Duration::from_millis(50))
         .connect_timeout(Duration::from_millis(50));
     let error = gsp.build().unwrap().search(&GSTIN.parse().unwrap()).await.unwrap_err();
@@ -127,7 +128,7 @@ async fn an_answer_beyond_all_bounds_is_not_taken_in() {
 async fn something_else_at_the_address_is_recognised() {
     let page = with_body("200 OK", b"<html>welcome to nginx</html>");
     assert!(matches!(search_at(&blunt_server(page.clone()).await).await, Error::Protocol { .. }));
-    let gsp = Gsp::builder(blunt_server(page).await).token("t").build().unwrap();
+    let gsp = Gsp::builder(blunt_server(page).await).credentials(Credentials::token("t")).build().unwrap();
     let error = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap_err();
     assert!(error.to_string().contains("no certificate of GSTN"), "{error}");
     assert!(matches!(

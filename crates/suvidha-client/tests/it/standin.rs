@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use suvidha_client::{Gsp, GspBuilder, Session};
+use suvidha_client::{Credentials, Gsp, GspBuilder, Taxpayer};
 use tokio::net::TcpListener;
 
 pub(crate) const TOKEN: &str = "svd_sbx_marker-token";
@@ -121,7 +121,7 @@ impl StandIn {
     }
 
     pub(crate) fn gsp_builder(&self) -> GspBuilder {
-        Gsp::builder(format!("http://{}", self.address)).token(TOKEN)
+        Gsp::builder(format!("http://{}", self.address)).credentials(Credentials::token(TOKEN))
     }
 
     pub(crate) fn gsp(&self) -> Gsp {
@@ -129,9 +129,10 @@ impl StandIn {
     }
 
     /// The sample taxpayer, logged in.
-    pub(crate) async fn session(&self, gsp: &Gsp) -> Session {
-        let login = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap();
-        login.verify(OTP).await.unwrap()
+    pub(crate) async fn taxpayer(&self, gsp: &Gsp) -> Taxpayer {
+        let taxpayer = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME);
+        taxpayer.request_otp().await.unwrap().verify(OTP).await.unwrap();
+        taxpayer
     }
 
     /// GSTN changes its certificate, as it does every year.

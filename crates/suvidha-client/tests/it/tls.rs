@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
-use suvidha_client::{Error, Gsp};
+use suvidha_client::{Credentials, Error, Gsp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -43,7 +43,11 @@ async fn server(name: &str) -> (u16, String) {
 }
 
 async fn search(port: u16, ca: &str) -> Result<serde_json::Value, Error> {
-    let gsp = Gsp::builder(format!("https://127.0.0.1:{port}")).token("t").ca_pem(ca).build().unwrap();
+    let gsp = Gsp::builder(format!("https://127.0.0.1:{port}"))
+        .credentials(Credentials::token("t"))
+        .ca_pem(ca)
+        .build()
+        .unwrap();
     gsp.search(&GSTIN.parse().unwrap()).await
 }
 

@@ -5,10 +5,10 @@ mod errors;
 mod returns;
 mod sessions;
 
-use suvidha_client::Gsp;
+use suvidha_client::{Credentials, Gsp};
 use suvidha_testkit::World;
 
 /// A client of `world`'s gateway, with its ASP's token.
 fn gsp(world: &World) -> Gsp {
-    Gsp::builder(world.gateway_url()).token(world.token.expose()).build().unwrap()
+    Gsp::builder(world.gateway_url()).credentials(Credentials::token(world.token.clone())).build().unwrap()
 }

@@ -21,19 +21,19 @@ async fn a_return_is_saved_corrected_summed_up_and_filed() {
     let clock = ManualClock::at("2026-11-05T06:30:00Z".parse().unwrap());
     let world = World::at(Arc::new(clock)).await.unwrap();
     let gsp = gsp(&world);
-    let taxpayer = world
+    let demo = world
         .gstn
         .create_taxpayer(NewTaxpayer { state: Some("29".to_owned()), ..NewTaxpayer::default() })
         .await
         .unwrap();
-    let login = gsp.taxpayer(taxpayer.gstin, &taxpayer.username).request_otp().await.unwrap();
-    let session = login.verify(OTP).await.unwrap();
+    let taxpayer = gsp.taxpayer(demo.gstin, &demo.username);
+    taxpayer.request_otp().await.unwrap().verify(OTP).await.unwrap();
     let period = "102026".parse().unwrap();
-    let gstr1 = gsp.gstr1(&session, period);
+    let gstr1 = taxpayer.gstr1(period);
 
     // Of two invoices one has a rate that does not exist: the other is kept.
     let save = |invoices: Value, more: Value| {
-        let mut payload = json!({"gstin": taxpayer.gstin.as_str(), "fp": "102026",
+        let mut payload = json!({"gstin": demo.gstin.as_str(), "fp": "102026",
             "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": invoices}]});
         payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         payload.to_string()
@@ -58,12 +58,12 @@ async fn a_return_is_saved_corrected_summed_up_and_filed() {
     let status = gstr1.wait(&proceed, Patience::default()).await.unwrap();
     assert_eq!(status.progress, Progress::Processed, "{:?}", status.raw);
     let summary = gstr1.summary(SummaryKind::Short).await.unwrap();
-    let pan = taxpayer.gstin.pan().unwrap();
+    let pan = demo.gstin.pan().unwrap();
     gstr1.request_evc_otp(&pan).await.unwrap();
     let arn = gstr1.file_with_evc(&summary, &pan, OTP).await.unwrap();
 
     let track = ApiCall::get("/taxpayerapi/v1.0/returns", "RETTRACK").ret_period(period).query("type", "R1");
-    let filed = gsp.call(&session, track).await.unwrap();
+    let filed = taxpayer.call(track).await.unwrap();
     assert_eq!(filed["EFiledlist"][0]["arn"], arn);
     assert!(gstr1.save(save(json!([invoice("S/3", 18, 180.0)]), json!({}))).await.is_err(), "it is filed");
 }

@@ -10,27 +10,33 @@ use suvidha_testkit::World;
 use crate::gsp;
 
 const OTP: &str = "575757";
-const HOUR: i64 = 3_600_000;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
 
 #[tokio::test]
 async fn a_session_is_refreshed_without_an_otp_and_dies_when_it_is_not() {
     let clock = Arc::new(ManualClock::at("2026-11-05T06:30:00Z".parse().unwrap()));
     let world = World::at(clock.clone()).await.unwrap();
     let gsp = gsp(&world);
-    let taxpayer = world.taxpayer().await.unwrap();
-    let login = gsp.taxpayer(taxpayer.gstin, &taxpayer.username).request_otp().await.unwrap();
-    let first = login.verify(OTP).await.unwrap();
+    let known = world.taxpayer().await.unwrap();
+    let taxpayer = gsp.taxpayer(known.gstin, &known.username);
+    let first = taxpayer.request_otp().await.unwrap().verify(OTP).await.unwrap();
 
     clock.advance(5 * HOUR);
-    let second = gsp.refresh(&first).await.unwrap();
+    taxpayer.refresh().await.unwrap();
     clock.advance(5 * HOUR);
-    let period = "102026".parse().unwrap();
-    gsp.gstr1(&second, period).reset().await.unwrap();
-    assert!(gsp.gstr1(&first, period).reset().await.is_err(), "the refresh ended the first session");
+    let gstr1 = taxpayer.gstr1("102026".parse().unwrap());
+    gstr1.reset().await.unwrap();
+    clock.advance(355 * MINUTE - 5 * HOUR);
+    gstr1.reset().await.unwrap();
+    assert!(
+        taxpayer.session().await.unwrap().unwrap().expires_at() > first.expires_at(),
+        "refreshed by itself"
+    );
 
-    clock.advance(2 * HOUR);
-    let expired = gsp.gstr1(&second, period).reset().await.unwrap_err();
-    assert!(matches!(expired, Error::OtpRequired(_)), "{expired}");
+    clock.advance(7 * HOUR);
+    let expired = gstr1.reset().await.unwrap_err();
+    assert!(matches!(expired, Error::OtpRequired { .. }), "{expired}");
 }
 
 #[tokio::test]

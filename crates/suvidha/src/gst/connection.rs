@@ -6,15 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::SignedDuration;
-use serde::Deserialize;
-use suvidha_client::{Error, Gsp, SecretString, Session, StoredSession};
+use gstn::Gstin;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use suvidha_client::{
+    Credentials, Gsp, GspBuilder, SecretString, Session, SessionKey, SessionStore, StoreFuture,
+    StoredSession, Taxpayer,
+};
 use suvidha_seam::Seam;
 
 use crate::exit::{Exit, Failure};
-
-/// A session that ends sooner than this is prolonged before it is used.
-const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
+use crate::files;
 
 /// Which gateway, and as which ASP.
 #[derive(Debug, Args)]
@@ -121,8 +123,9 @@ impl GatewayOptions {
             None => self.named()?,
         };
         let ca_pem = self.ca.as_deref().map(read_certificates).transpose()?;
-        let gsp = gsp(&gateway, &token, ca_pem.as_deref(), &self.ip_usr, seam)?;
-        Ok(Connection { gsp, gateway, token, ca_pem, ip_usr: self.ip_usr.clone() })
+        let ip_usr = self.ip_usr.clone();
+        let gsp = builder(&gateway, token.clone(), ca_pem.as_deref(), &ip_usr, seam).build()?;
+        Ok(Connection { gsp, gateway, token, ca_pem, ip_usr })
     }
 
     fn named(&self) -> Result<(String, SecretString), Failure> {
@@ -151,25 +154,31 @@ impl GatewayOptions {
     }
 }
 
-fn gsp(
-    gateway: &str,
-    token: &SecretString,
-    ca: Option<&str>,
-    ip_usr: &str,
-    seam: &Seam,
-) -> Result<Gsp, Error> {
-    let builder = Gsp::builder(gateway).token(token.clone()).ip_usr(ip_usr).seam(seam.clone());
+fn builder(gateway: &str, token: SecretString, ca: Option<&str>, ip_usr: &str, seam: &Seam) -> GspBuilder {
+    let builder =
+        Gsp::builder(gateway).credentials(Credentials::token(token)).ip_usr(ip_usr).seam(seam.clone());
     match ca {
         Some(pem) => builder.ca_pem(pem),
         None => builder,
     }
-    .build()
 }
 
 /// The file that keeps the login.
 pub(crate) struct SessionPlace {
     path: PathBuf,
     seam: Seam,
+}
+
+/// The way to the gateway, as the file has it beside the session's own keys.
+#[derive(Serialize, Deserialize)]
+struct KeptLogin {
+    gateway: String,
+    token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_pem: Option<String>,
+    ip_usr: String,
+    gstin: Gstin,
+    username: String,
 }
 
 impl SessionPlace {
@@ -196,43 +205,37 @@ impl SessionPlace {
     /// Keeps a new login.
     pub(crate) fn keep(&self, connection: Connection, session: Session) -> Result<(), Failure> {
         let Connection { gateway, token, ca_pem, ip_usr, .. } = connection;
-        Ok(StoredSession { gateway, token, ca_pem, ip_usr, session }.write(&self.path)?)
+        let (gstin, username) = (*session.gstin(), session.username().to_owned());
+        let login = KeptLogin { gateway, token: token.expose().to_owned(), ca_pem, ip_usr, gstin, username };
+        let login = serde_json::to_value(&login).unwrap_or_default();
+        let kept = write_login(&self.path, login, &StoredSession::Taxpayer(session));
+        kept.map_err(|e| Failure::io(Exit::Io, format_args!("cannot write {}", self.path.display()), &e))
     }
 
-    /// The kept login as it is, or nothing.
-    pub(crate) fn stored(&self) -> Result<Option<(Gsp, Session)>, Failure> {
-        match StoredSession::read(&self.path) {
-            Ok(stored) => {
-                let gsp = self.gsp_of(&stored)?;
-                Ok(Some((gsp, stored.session)))
-            }
-            Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The kept login, prolonged first where it is about to end.
-    pub(crate) async fn open(&self) -> Result<(Gsp, Session), Failure> {
-        let mut stored = match StoredSession::read(&self.path) {
-            Ok(stored) => stored,
-            Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Err(not_logged_in());
-            }
-            Err(error) => return Err(error.into()),
+    /// The kept login, or nothing.
+    pub(crate) fn stored(&self) -> Result<Option<Taxpayer>, Failure> {
+        let cannot_read = |exit, error: &io::Error| {
+            Failure::io(exit, format_args!("cannot read {}", self.path.display()), error)
         };
-        let gsp = self.gsp_of(&stored)?;
-        if stored.session.ends_within(REFRESH_MARGIN, self.seam.now()) {
-            match gsp.refresh(&stored.session).await {
-                Ok(session) => {
-                    stored.session = session;
-                    stored.write(&self.path)?;
-                }
-                // Consent is over, but the last minutes are still good.
-                Err(Error::OtpRequired(_)) if !self.has_ended(&stored.session) => (),
-                Err(error) => return Err(error.into()),
+        let text = match read_login(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(cannot_read(Exit::Permission, &error));
             }
-        }
-        Ok((gsp, stored.session))
+            Err(error) => return Err(cannot_read(Exit::Io, &error)),
+        };
+        let login: KeptLogin = serde_json::from_value(text)
+            .map_err(|_| cannot_read(Exit::Io, &io::Error::other("not a session file of this version")))?;
+        let token = SecretString::from(login.token);
+        let builder = builder(&login.gateway, token, login.ca_pem.as_deref(), &login.ip_usr, &self.seam);
+        let gsp = builder.session_store(LoginFile(self.path.clone())).build()?;
+        Ok(Some(gsp.taxpayer(login.gstin, login.username)))
+    }
+
+    /// The kept login; its session is prolonged where it is about to end.
+    pub(crate) fn open(&self) -> Result<Taxpayer, Failure> {
+        self.stored()?.ok_or_else(not_logged_in)
     }
 
     /// Forgets the login.
@@ -244,14 +247,47 @@ impl SessionPlace {
             _ => Ok(()),
         }
     }
+}
 
-    fn has_ended(&self, session: &Session) -> bool {
-        session.ends_within(SignedDuration::ZERO, self.seam.now())
+/// The one session of the file, as the client keeps it alive.
+struct LoginFile(PathBuf);
+
+impl SessionStore for LoginFile {
+    fn load<'a>(&'a self, _: &'a SessionKey) -> StoreFuture<'a, Option<StoredSession>> {
+        Box::pin(async { Ok(Some(StoredSession::from_json(&read_login(&self.0)?.to_string())?)) })
     }
 
-    fn gsp_of(&self, stored: &StoredSession) -> Result<Gsp, Error> {
-        gsp(&stored.gateway, &stored.token, stored.ca_pem.as_deref(), &stored.ip_usr, &self.seam)
+    fn save<'a>(&'a self, _: &'a SessionKey, session: &'a StoredSession) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(write_login(&self.0, read_login(&self.0)?, session)?) })
     }
+
+    /// The login is forgotten as a whole.
+    fn remove<'a>(&'a self, _: &'a SessionKey) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn read_login(path: &Path) -> io::Result<Value> {
+    use std::os::unix::fs::PermissionsExt;
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        let why = "others can read this file of secrets; chmod 600 it";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    serde_json::from_slice(&fs::read(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a session file of this version"))
+}
+
+/// Keys of the session take the place of those that were there; those of the way to the gateway stay.
+fn write_login(path: &Path, mut login: Value, session: &StoredSession) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let session: Value = serde_json::from_str(session.to_json().expose())?;
+    if let (Some(login), Value::Object(session)) = (login.as_object_mut(), session) {
+        login.extend(session);
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    files::replace(path, format!("{login:#}").as_bytes(), 0o600)
 }
 
 /// What every command says that needs a login and finds none.

@@ -21,7 +21,7 @@ impl From<Error> for Failure {
         }
         let failure = Failure::new(exit(&error), message).details(details);
         match &error {
-            Error::OtpRequired(_) => failure.remedy("Log in again: `suvidha gst login`."),
+            Error::OtpRequired { .. } => failure.remedy("Log in again: `suvidha gst login`."),
             Error::Untrusted { .. } => failure.remedy(
                 "Nothing was sent. If the gateway has a CA of its own, name that CA's file with --ca (`suvidha gst \
                  login` keeps it for the other commands); else check the address.",
@@ -45,15 +45,13 @@ fn who(error: &Error) -> &'static str {
 
 fn exit(error: &Error) -> Exit {
     match error {
-        Error::OtpRequired(_) => Exit::Permission,
+        Error::OtpRequired { .. } => Exit::Permission,
         Error::Throttled { .. } | Error::StillProcessing { .. } => Exit::TryLater,
         Error::Unavailable { .. } | Error::Untrusted { .. } => Exit::Unavailable,
         Error::Protocol { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,
-        Error::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            Exit::Permission
-        }
-        Error::File { .. } => Exit::Io,
+        Error::Store { .. } => Exit::Io,
+        Error::WrongAspSecret { .. } => Exit::Permission,
         _ => match error.refusal() {
             Some(refusal) if refusal.origin == Origin::Network => Exit::Unavailable,
             Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {
@@ -72,15 +70,12 @@ mod tests {
     use super::*;
 
     fn refusal(code: &str, origin: Origin, http_status: u16) -> Box<Refusal> {
-        Box::new(Refusal {
-            http_status,
-            code: code.to_owned(),
-            message: "said so".to_owned(),
-            origin,
-            retryable: false,
-            remedy: Some("do this".to_owned()),
-            request_id: Some("0190".to_owned()),
-        })
+        let mut refusal = Refusal::new(code, "said so", origin);
+        refusal.http_status = http_status;
+        refusal.retryable = false;
+        refusal.remedy = Some("do this".to_owned());
+        refusal.request_id = Some("0190".to_owned());
+        Box::new(refusal)
     }
 
     #[test]
@@ -95,15 +90,16 @@ mod tests {
     #[test]
     fn exit_codes_tell_apart_what_a_script_must_treat_differently() {
         let exit = |error| Failure::from(error).exit;
-        assert_eq!(exit(Error::OtpRequired(refusal("AUTH4033", Origin::Gstn, 200))), Exit::Permission);
+        assert_eq!(
+            exit(Error::otp_required(Some(*refusal("AUTH4033", Origin::Gstn, 200)))),
+            Exit::Permission
+        );
         assert_eq!(exit(Error::Refused(refusal("GSP602", Origin::Gsp, 401))), Exit::Permission);
         assert_eq!(exit(Error::Refused(refusal("GSP030", Origin::Network, 502))), Exit::Unavailable);
-        let busy = Refusal { retryable: true, ..*refusal("RTN_15", Origin::Gstn, 200) };
-        assert_eq!(exit(Error::Refused(Box::new(busy))), Exit::TryLater);
-        assert_eq!(exit(Error::StillProcessing { reference_id: "r".to_owned() }), Exit::TryLater);
-        assert_eq!(
-            exit(Error::Unavailable { what: "x".to_owned(), may_have_arrived: false }),
-            Exit::Unavailable
-        );
+        let mut busy = refusal("RTN_15", Origin::Gstn, 200);
+        busy.retryable = true;
+        assert_eq!(exit(Error::Refused(busy)), Exit::TryLater);
+        assert_eq!(exit(Error::still_processing("r")), Exit::TryLater);
+        assert_eq!(exit(Error::unavailable("x", false)), Exit::Unavailable);
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let (gsp, session) = place.open().await?;
-        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let taxpayer = place.open()?;
+        let gstr1 = taxpayer.gstr1(self.period.period);
         match gstr1.new_proceed_to_file(self.nil).await {
             Ok(reference_id) => ready_to_file(&gstr1.wait(&reference_id, Patience::default()).await?)?,
             // An earlier attempt came this far.
@@ -47,7 +47,7 @@ impl File {
             Some(otp) => gstr1.file_with_evc(&summary, &self.pan, otp.expose()).await?,
             None => gstr1.file_with_evc(&summary, &self.pan, from_stdin("OTP")?.expose()).await?,
         };
-        let (gstin, ret_period) = (session.gstin().to_string(), self.period.period.to_string());
+        let (gstin, ret_period) = (taxpayer.gstin().to_string(), self.period.period.to_string());
         output.show(&Filed { gstin, ret_period, ack_num })
     }
 }

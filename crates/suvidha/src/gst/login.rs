@@ -3,13 +3,13 @@
 use clap::Args;
 use gstn::Gstin;
 use serde::Serialize;
-use suvidha_client::{Error, SecretString};
+use suvidha_client::SecretString;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields, instant};
 use crate::secret::from_stdin;
 
-use super::connection::{GatewayOptions, SessionPlace, not_logged_in, secret};
+use super::connection::{GatewayOptions, SessionPlace, secret};
 
 /// `suvidha gst login`.
 #[derive(Debug, Args)]
@@ -65,12 +65,10 @@ fn missing(option: &str) -> Failure {
 
 /// Ends the session at GSTN; one that GSTN has ended already is forgotten all the same.
 pub(crate) async fn logout(place: &SessionPlace, output: Output) -> Result<(), Failure> {
-    let (gsp, session) = place.stored()?.ok_or_else(not_logged_in)?;
-    match gsp.logout(&session).await {
-        Ok(()) | Err(Error::OtpRequired(_)) => place.forget()?,
-        Err(error) => return Err(error.into()),
-    }
-    output.show(&LoggedOut { logged_out: session.gstin().as_str().to_owned() })
+    let taxpayer = place.open()?;
+    taxpayer.logout().await?;
+    place.forget()?;
+    output.show(&LoggedOut { logged_out: taxpayer.gstin().as_str().to_owned() })
 }
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ impl Search {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let stored = if self.gateway.name_a_gateway() { None } else { place.stored()? };
         let gsp = match stored {
-            Some((gsp, _)) => gsp,
+            Some(taxpayer) => taxpayer.gsp().clone(),
             None => self.gateway.connect(self.gateway.ready()?.as_ref(), place.seam())?.gsp,
         };
         output.show(&Found(gsp.search(&self.gstin).await?))

@@ -98,8 +98,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl Save {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let payload = read_payload(&self.file)?;
-        let (gsp, session) = place.open().await?;
-        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let gstr1 = place.open()?.gstr1(self.period.period);
         let reference_id = gstr1.save(payload).await?;
         started(&gstr1, reference_id, self.wait, output).await
     }
@@ -117,15 +116,14 @@ fn read_payload(file: &PathBuf) -> Result<Vec<u8>, Failure> {
 
 impl Reset {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let (gsp, session) = place.open().await?;
-        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let gstr1 = place.open()?.gstr1(self.period.period);
         let reference_id = gstr1.reset().await?;
         started(&gstr1, reference_id, self.wait, output).await
     }
 }
 
 /// Shows the reference id of a job, or its outcome where the caller waits for it.
-async fn started(gstr1: &Gstr1<'_>, reference_id: String, wait: bool, output: Output) -> Result<(), Failure> {
+async fn started(gstr1: &Gstr1, reference_id: String, wait: bool, output: Output) -> Result<(), Failure> {
     if !wait {
         return output.show(&Started { reference_id });
     }
@@ -155,8 +153,7 @@ fn outcome(status: &ReturnStatus) -> Result<(), Failure> {
 
 impl Status {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let (gsp, session) = place.open().await?;
-        let gstr1 = gsp.gstr1(&session, self.period.period);
+        let gstr1 = place.open()?.gstr1(self.period.period);
         if self.wait {
             return started(&gstr1, self.reference_id, true, output).await;
         }
@@ -169,11 +166,11 @@ impl Status {
 
 impl Get {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let (gsp, session) = place.open().await?;
+        let gstr1 = place.open()?.gstr1(self.period.period);
         let mut query: Vec<_> =
             self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         query.extend(self.ctin.as_ref().map(|ctin| ("ctin", ctin.as_str())));
-        let found = gsp.gstr1(&session, self.period.period).section(&self.section, &query).await;
+        let found = gstr1.section(&self.section, &query).await;
         let documents = match found {
             Ok(documents) => documents,
             Err(Error::NoDocuments(_)) => json!({}),
@@ -185,9 +182,9 @@ impl Get {
 
 impl Summary {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let (gsp, session) = place.open().await?;
+        let gstr1 = place.open()?.gstr1(self.period.period);
         let kind = if self.long { SummaryKind::Long } else { SummaryKind::Short };
-        let totals = match gsp.gstr1(&session, self.period.period).summary(kind).await {
+        let totals = match gstr1.summary(kind).await {
             Ok(summary) => summary.value().clone(),
             Err(Error::NoDocuments(_)) => json!({}),
             Err(error) => return Err(error.into()),
