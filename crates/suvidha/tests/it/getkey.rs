@@ -8,6 +8,7 @@ use suvidha_seam::Seam;
 use crate::command::{Place, exchange, get};
 
 /// An ASP with what it proves itself with.
+#[derive(Clone)]
 pub(crate) struct Asp {
     pub(crate) aspid: String,
     pub(crate) secret: AspSecret,
@@ -57,12 +58,7 @@ impl Asp {
 
     /// The same ASP with another secret.
     pub(crate) fn with_secret(&self, text: &str) -> Self {
-        Self {
-            aspid: self.aspid.clone(),
-            secret: secret(text),
-            password: self.password.clone(),
-            key: self.key.clone(),
-        }
+        Self { secret: secret(text), ..self.clone() }
     }
 
     /// Signs the present time.

@@ -7,12 +7,14 @@ use std::net::{TcpListener, TcpStream};
 use serde_json::Value;
 
 use crate::command::{Place, Server, get};
+use crate::getkey::Asp;
 
 /// A sandbox of its own and a gateway in front of it, both on free ports.
 struct Deployment {
     place: Place,
     gateway: Server,
     address: String,
+    asp: Asp,
     token: String,
 }
 
@@ -36,14 +38,11 @@ impl Deployment {
         place.write("suvidha.toml", &CONFIG.replace("GSTN", url).replace("CLIENT", client_id));
         let set = "secret set gstn/sandbox/client-secret --config suvidha.toml";
         assert_eq!(place.run_with_input(set, client_secret).code, 0);
-        let asp = place.json(
-            "asp add --config suvidha.toml --name Tools --contact-name Asha --email a@example.in --phone +919876543210",
-        );
-        let aspid = asp["aspid"].as_str().unwrap();
-        let issue = format!("asp token issue {aspid} --environment sandbox --config suvidha.toml");
+        let asp = Asp::new(&place, "--config suvidha.toml");
+        let issue = format!("asp token issue {} --environment sandbox --config suvidha.toml", asp.aspid);
         let token = place.json(&issue)["token"].as_str().unwrap().to_owned();
         let (gateway, address) = serve(&place);
-        Self { place, gateway, address, token }
+        Self { place, gateway, address, asp, token }
     }
 
     fn search(&self) -> (u16, Value) {
@@ -56,8 +55,11 @@ impl Deployment {
         let config = fs::read_to_string(self.place.path("suvidha.toml")).unwrap();
         assert!(config.contains(old));
         self.place.write("suvidha.toml", &config.replace(old, new));
+        let told = |log: &str| log.matches(expected).count();
+        let before = told(&self.gateway.log());
         self.gateway.signal("HUP");
-        self.gateway.wait_for_log(expected);
+        let log = self.place.path("err");
+        self.gateway.wait_until(expected, || told(&fs::read_to_string(&log).unwrap()) > before);
         self.place.write("suvidha.toml", &config);
     }
 }
@@ -100,6 +102,31 @@ fn calls_reach_a_sandbox_elsewhere_and_the_configuration_is_read_again() {
 
     deployment.gateway.stop();
     gstn.stop();
+}
+
+#[test]
+fn getkey_follows_the_configuration_and_the_asp() {
+    // Nobody answers there: what matters here is whether a call is taken on.
+    let mut deployment = Deployment::before("http://127.0.0.1:9", "l7xx", "secret");
+    let asp = deployment.asp.clone();
+    let gateway = format!("http://{}", deployment.address);
+    let validity = || asp.send(&gateway, &asp.sign()).1["validity_min"].clone();
+    assert_eq!(validity(), 360);
+    let shorter = "[gateway.getkey]\nvalidity = \"10m\"\n[environments.sandbox.upstream]";
+    deployment.reload("[environments.sandbox.upstream]", shorter, "is in force");
+    assert_eq!(validity(), 10);
+    let set = format!("asp set {} --session-validity 20m --config suvidha.toml", asp.aspid);
+    deployment.place.json(&set);
+    deployment.gateway.wait_until("the ASP's own validity is known", || validity() == 20);
+
+    let session = asp.session(&gateway);
+    assert_eq!(session.search(&gateway).0, 502);
+    let off = "[environments.sandbox.identify]\nsession = false\n[environments.sandbox.upstream]";
+    deployment.reload("[environments.sandbox.upstream]", off, "is in force");
+    for (status, answer) in [session.search(&gateway), asp.send(&gateway, &asp.sign())] {
+        assert_eq!((status, &answer["error"]["error_cd"]), (403, &"GSP605".into()), "{answer}");
+    }
+    deployment.gateway.stop();
 }
 
 #[test]
