@@ -1,13 +1,16 @@
 //! For tests only: starts a real gateway and sandbox on free ports.
 //!
 //! What a test gets is what an operator runs, in this process: a registry in a file, a gateway with threads of its own, a
-//! simulated GSTN with its certificate. The clock may be held ([`World::at`]); the ports are free ones; everything is gone
-//! when the [`World`] is dropped.
+//! simulated GSTN with its certificate. The gateway serves both environments, each with credentials of its own at the one
+//! simulated GSTN. The clock may be held ([`World::at`]); the ports are free ones; everything is gone when the [`World`]
+//! is dropped.
+
+mod asp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use asp::{Answer, EnrolledAsp, Session};
 use gstn::{AspId, Environment};
 use suvidha_gateway::config::{Config, EnvironmentConfig, Upstream};
 use suvidha_gateway::{Gateway, Running};
@@ -21,10 +24,9 @@ use tempfile::TempDir;
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
 const CLIENT_SECRET: &str = "fedcba9876543210fedcba9876543210";
 
-/// A gateway, the simulated GSTN behind it, an ASP with a token, and the clock they go by.
+/// A gateway, the simulated GSTN behind it, an ASP with a token and enrolled for GetKey, and the clock they go by.
 pub struct World {
     /// The simulated GSTN. Work on a save takes no time in it.
     pub gstn: suvidha_sandbox::Running,
@@ -34,10 +36,17 @@ pub struct World {
     pub aspid: AspId,
     /// Its token for the sandbox environment.
     pub token: SecretString,
-    gateway: Option<Running>,
-    address: SocketAddr,
-    _directory: TempDir,
+    /// The same ASP's GetKey, in the sandbox environment.
+    pub sandbox: EnrolledAsp,
+    /// The same ASP's GetKey, in the production environment.
+    pub production: EnrolledAsp,
+    gateway: RunningGateway,
+    seam: Seam,
+    directory: TempDir,
 }
+
+/// A gateway of a [`World`]. Dropping it ends every call at once.
+pub struct RunningGateway(Running);
 
 impl World {
     /// A world that goes by the operating system's clock. Must be called within a tokio runtime.
@@ -55,12 +64,13 @@ impl World {
     pub async fn at(clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let seam = Seam { clock, ..Seam::system() };
         let directory = tempfile::tempdir()?;
+        let clients = Environment::ALL.map(|own| ClientCredentials::new(client_id(own), CLIENT_SECRET));
         let gstn = Sandbox::start(
             suvidha_sandbox::Config {
                 data_dir: directory.path().join("gstn"),
                 listen: ANY_PORT,
                 management: ANY_PORT,
-                clients: vec![ClientCredentials::new(CLIENT_ID, CLIENT_SECRET)],
+                clients: clients.into(),
                 latency: Latency::NONE,
                 ..suvidha_sandbox::Config::default()
             },
@@ -68,8 +78,8 @@ impl World {
         )
         .await?;
 
-        let keys = SealingKeys::create_file(&directory.path().join("sealing.key"), &seam)?;
-        let registry = Registry::open(&directory.path().join("registry.sqlite"), keys, seam.clone())?;
+        SealingKeys::create_file(&directory.path().join("sealing.key"), &seam)?;
+        let registry = open_registry(&directory, &seam)?;
         let asp = registry.add_asp(NewAsp {
             name: "Test ASP".to_owned(),
             contact_name: "Asha".to_owned(),
@@ -78,23 +88,53 @@ impl World {
         })?;
         let new = NewToken { label: None, expires_at: None };
         let token = registry.issue_token(&asp.aspid, Environment::Sandbox, new)?.token;
-
-        let gateway = Gateway::start(configuration(&gstn), registry.clone(), seam)?;
-        let address = gateway.address(Environment::Sandbox).ok_or("the sandbox environment is not served")?;
+        let enrol = |environment| EnrolledAsp::enrol(&registry, asp.aspid, environment, &seam);
         Ok(Self {
+            sandbox: enrol(Environment::Sandbox)?,
+            production: enrol(Environment::Production)?,
+            gateway: RunningGateway::start(&gstn, registry.clone(), &seam)?,
             gstn,
             registry,
             aspid: asp.aspid,
             token,
-            gateway: Some(gateway),
-            address,
-            _directory: directory,
+            seam,
+            directory,
         })
     }
 
     /// Where the gateway serves the sandbox environment, as `http://…`.
     pub fn gateway_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.gateway.url(Environment::Sandbox)
+    }
+
+    /// Where the gateway serves an environment, as `http://…`.
+    pub fn url(&self, environment: Environment) -> String {
+        self.gateway.url(environment)
+    }
+
+    /// Enrols another ASP for GetKey in an environment.
+    ///
+    /// # Errors
+    /// Whatever the registry has against it.
+    pub fn enrol(&self, aspid: AspId, environment: Environment) -> Result<EnrolledAsp, Failure> {
+        EnrolledAsp::enrol(&self.registry, aspid, environment, &self.seam)
+    }
+
+    /// One more gateway on the same registry and key file, as another process would start it: nothing in memory is shared.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub fn another_gateway(&self) -> Result<RunningGateway, Failure> {
+        RunningGateway::start(&self.gstn, open_registry(&self.directory, &self.seam)?, &self.seam)
+    }
+
+    /// Puts another gateway, on other ports, in the place of the one that is running; that one ends every call at once.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub fn restart_gateway(&mut self) -> Result<(), Failure> {
+        self.gateway = self.another_gateway()?;
+        Ok(())
     }
 
     /// A new taxpayer, whose user name is made up and whose OTP is the sandbox's.
@@ -106,22 +146,40 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        if let Some(gateway) = self.gateway.take() {
-            gateway.drain(Duration::ZERO);
-        }
+impl RunningGateway {
+    fn start(gstn: &suvidha_sandbox::Running, registry: Registry, seam: &Seam) -> Result<Self, Failure> {
+        let environments = Environment::ALL.map(|own| configuration(own, gstn)).into();
+        let config = Config { threads: 1, environments, ..Config::default() };
+        Ok(Self(Gateway::start(config, registry, seam.clone())?))
+    }
+
+    /// Where it serves an environment, as `http://…`.
+    pub fn url(&self, environment: Environment) -> String {
+        self.0.address(environment).map(|address| format!("http://{address}")).unwrap_or_default()
     }
 }
 
-fn configuration(gstn: &suvidha_sandbox::Running) -> Config {
-    let mut environment = EnvironmentConfig::new(Environment::Sandbox, ANY_PORT);
-    environment.upstream = Some(Upstream {
+fn open_registry(directory: &TempDir, seam: &Seam) -> Result<Registry, Failure> {
+    let keys = SealingKeys::from_file(&directory.path().join("sealing.key"))?;
+    Ok(Registry::open(&directory.path().join("registry.sqlite"), keys, seam.clone())?)
+}
+
+fn configuration(environment: Environment, gstn: &suvidha_sandbox::Running) -> EnvironmentConfig {
+    let mut own = EnvironmentConfig::new(environment, ANY_PORT);
+    own.upstream = Some(Upstream {
         url: format!("http://{}", gstn.gstn),
         ca_file: None,
-        client_id: CLIENT_ID.to_owned(),
+        client_id: client_id(environment).to_owned(),
         client_secret: SecretString::from(CLIENT_SECRET.to_owned()),
     });
-    environment.gstn_certificate = Some(gstn.certificate_pem.clone());
-    Config { threads: 1, environments: vec![environment], ..Config::default() }
+    own.gstn_certificate = Some(gstn.certificate_pem.clone());
+    own
+}
+
+/// The GSP's, at the simulated GSTN.
+fn client_id(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Sandbox => "l7xx0123456789abcdef0123456789abcdef",
+        Environment::Production => "l7xxfedcba9876543210fedcba9876543210",
+    }
 }
