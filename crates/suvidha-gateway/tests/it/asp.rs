@@ -47,6 +47,18 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Checks that this is a whole refusal of GetKey's, which also says `txn` and `message`.
+    #[track_caller]
+    pub(crate) fn refuses_getkey(&self, code: &str, status: u16) -> String {
+        self.is_refusal(code, status);
+        let json = self.json();
+        assert_eq!(json["message"], json["error"]["message"], "{json}");
+        assert!(json["txn"].is_string(), "{json}");
+        json["message"].as_str().unwrap().to_owned()
+    }
+}
+
 /// Why no whole answer came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoAnswer {

@@ -38,9 +38,13 @@ pub(crate) struct Setting {
 
 /// A sandbox whose GSTN is at `upstream`, and a production without one.
 pub(crate) fn set(upstream: SocketAddr) -> Setting {
+    set_with(upstream, Seam::system())
+}
+
+/// The same, with a clock and randomness of the story's choice, for the registry too.
+pub(crate) fn set_with(upstream: SocketAddr, seam: Seam) -> Setting {
     log::capture();
     let directory = tempfile::tempdir().unwrap();
-    let seam = Seam::system();
     let keys = SealingKeys::create_file(&directory.path().join("sealing.keys"), &seam).unwrap();
     let registry = Registry::open(&directory.path().join("registry.db"), keys, seam.clone()).unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
@@ -76,8 +80,14 @@ impl Setting {
     }
 
     pub(crate) fn start(self) -> Stage {
+        self.start_after(|_, _| ())
+    }
+
+    /// Starts when the registry and its ASP are as the story wants them.
+    pub(crate) fn start_after(self, prepare: impl FnOnce(&Registry, &AspId)) -> Stage {
         let Self { directory, registry, config, seam } = self;
         let aspid = an_asp(&registry);
+        prepare(&registry, &aspid);
         let issued = registry.issue_token(&aspid, Sandbox, NewToken::default()).unwrap();
         let running = Gateway::start(config.clone(), registry.clone(), seam).unwrap();
         let token = issued.token.expose().to_owned();
@@ -137,7 +147,7 @@ pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> St
 }
 
 /// Whether `holds` comes true within ten seconds.
-pub(crate) fn soon(holds: impl Fn() -> bool) -> bool {
+pub(crate) fn soon(mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         if holds() {

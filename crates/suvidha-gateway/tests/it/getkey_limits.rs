@@ -1,0 +1,93 @@
+//! Guessing must cost others more than us.
+
+use gstn::crypto::base64;
+use suvidha_gateway::config::Config;
+
+use crate::enrolled::{Enrolled, Message, enrolled_with};
+use crate::stage;
+use crate::stand_in::StandIn;
+
+const STRANGER: &str = "198.51.100.1";
+const HOME: &str = "203.0.113.7";
+
+fn asp() -> Enrolled {
+    let change = |config: &mut Config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.getkey.failures_per_address = 3;
+        config.getkey.failures_per_asp = 5;
+        config.getkey.calls_per_asp = 20;
+    };
+    enrolled_with(StandIn::content().address, change, |_, _| ())
+}
+
+/// In the ASP's name, without its key.
+fn forged(asp: &Enrolled) -> Message {
+    Message { signed_content: base64::encode([7; 256]), ..asp.message() }
+}
+
+#[test]
+fn after_so_many_failures_not_even_a_right_signature_is_looked_at() {
+    let asp = asp();
+    for _ in 0..3 {
+        asp.send(&forged(&asp).from(STRANGER)).refuses_getkey("GSP014", 401);
+    }
+    let answer = asp.send(&asp.message().from(STRANGER));
+    answer.refuses_getkey("GSP025", 429);
+    assert_eq!(answer.header("retry-after"), Some("20"));
+    assert_eq!(answer.json()["error"]["retryable"], true);
+    // A stamp out of time costs nothing, and counts for nothing.
+    asp.send(&asp.stamped("22112026044530").from(STRANGER)).refuses_getkey("GSP660", 401);
+    assert_eq!(asp.send(&asp.message().from(HOME)).status, 200, "others call from elsewhere");
+    asp.advance(20);
+    assert_eq!(asp.send(&asp.message().from(STRANGER)).status, 200);
+}
+
+#[test]
+fn strangers_cannot_lock_out_an_asp_that_calls_from_its_usual_address() {
+    let asp = asp();
+    assert_eq!(asp.send(&asp.message().from(HOME)).status, 200);
+    let mut verified = 0;
+    for last in 1..=20 {
+        let answer = asp.send(&forged(&asp).from(&format!("198.51.100.{last}")));
+        verified += usize::from(answer.status == 401);
+    }
+    assert_eq!(verified, 5, "from however many addresses they come");
+    asp.send(&asp.message().from("198.51.100.99")).refuses_getkey("GSP025", 429);
+    assert_eq!(asp.send(&asp.message().from(HOME)).status, 200);
+    let another = stage::an_asp(asp.registry());
+    let theirs = Message::new(&another, &crate::enrolled::KEY, &asp.message().timestamp);
+    assert!(stage::soon(|| asp.send(&theirs.clone().from("198.51.100.77")).status != 429), "nor another ASP");
+}
+
+#[test]
+fn one_environments_failures_are_not_the_others() {
+    let asp = asp();
+    for _ in 0..4 {
+        asp.send(&forged(&asp).from(STRANGER));
+    }
+    asp.send(&asp.message().from(STRANGER)).refuses_getkey("GSP025", 429);
+    asp.send_in(stage::Production, &asp.message().from(STRANGER)).refuses_getkey("GSP013", 401);
+}
+
+#[test]
+fn replays_and_unknown_asps_count_as_failures_and_successes_have_a_limit_of_their_own() {
+    let asp = asp();
+    let message = asp.message().from(STRANGER);
+    assert_eq!(asp.send(&message).status, 200);
+    let unknown = |asp: &Enrolled| {
+        let mut message = asp.message().from("198.51.100.2");
+        message.headers = message.headers.replace(asp.aspid().as_str(), "1234567890");
+        message
+    };
+    for _ in 0..3 {
+        asp.send(&message).refuses_getkey("GSP661", 401);
+        asp.send(&unknown(&asp)).refuses_getkey("GSP012", 401);
+    }
+    asp.send(&message).refuses_getkey("GSP025", 429);
+    asp.send(&unknown(&asp)).refuses_getkey("GSP025", 429);
+    let successes = (0..30).filter(|_| asp.send(&asp.message().from(HOME)).status == 200).count();
+    assert_eq!(successes, 19, "one of the twenty came from elsewhere");
+    let answer = asp.send(&asp.message().from(HOME));
+    answer.refuses_getkey("GSP025", 429);
+    assert_eq!(answer.header("retry-after"), Some("3"));
+}
