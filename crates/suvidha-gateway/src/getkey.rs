@@ -10,8 +10,6 @@ mod request;
 mod signature;
 mod window;
 
-use std::time::Duration;
-
 use gstn::Environment;
 use gstn::envelope::StatusCd;
 use gstn::getkey::GetKeyReply;
@@ -23,7 +21,7 @@ use serde::Serialize;
 use suvidha_store::{AspEntry, Snapshot, Used};
 
 use self::attempts::Attempts;
-use self::replays::{NotTaken, Replays};
+use self::replays::Replays;
 use self::request::Request;
 pub(crate) use self::window::in_ist;
 use crate::body::{self, Content};
@@ -127,13 +125,7 @@ impl Hearing<'_> {
         let message = replays::message(aspid, timestamp, signature);
         let tolerance = self.call.site.getkey.tolerance();
         let end = stamp.instant().saturating_add(tolerance).unwrap_or(Timestamp::MAX);
-        self.visit.door.getkey.replays.take(message, end, self.now).map_err(|not_taken| match not_taken {
-            NotTaken::Used => Error::new(Kind::Replayed),
-            NotTaken::Full => Error::too_many(
-                "So many signed messages were used lately that the gateway cannot remember another.",
-                Duration::from_secs(60),
-            ),
-        })
+        Ok(self.visit.door.getkey.replays.take(message, end, self.now)?)
     }
 
     /// A new session. While the ASP's secret is being changed its key comes under the old secret, for those who know no

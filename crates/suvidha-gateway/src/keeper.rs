@@ -79,8 +79,8 @@ impl Keeper<'_> {
         if let Err(error) = self.ensure_session_keys().and_then(|()| self.follow()) {
             warn!(target: "suvidha::gateway", %error, "cannot read the registry; what was last read stays in force");
         }
-        self.report_uses();
         self.expiries.warn(self.house);
+        self.report_uses();
         self.read_changed_files();
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use gstn::AspId;
 use gstn::crypto::sha256;
 use jiff::Timestamp;
+
+use crate::error::{Error, Kind};
 
 /// How many messages one environment remembers; each takes some 50 bytes.
 pub(super) const MOST: usize = 1 << 20;
@@ -25,6 +28,17 @@ pub(super) enum NotTaken {
     Used,
     /// So many are remembered that there is no place for another. To forget one instead would be to let it serve twice.
     Full,
+}
+
+impl From<NotTaken> for Error {
+    fn from(not_taken: NotTaken) -> Self {
+        const FULL: &str =
+            "So many signed messages were used lately that the gateway cannot remember another.";
+        match not_taken {
+            NotTaken::Used => Self::new(Kind::Replayed),
+            NotTaken::Full => Self::too_many(FULL, Duration::from_secs(60)),
+        }
+    }
 }
 
 /// The messages of all threads that served and would still be in time. Only verified ones may enter, so that nobody but an
@@ -106,6 +120,12 @@ mod tests {
         );
         assert_eq!(replays.take([3; 16], at(200), at(102)), Ok(()), "the first one has gone");
         assert_eq!(replays.take([2; 16], at(200), at(102)), Err(NotTaken::Used));
+    }
+
+    #[test]
+    fn a_replay_and_a_full_memory_are_told_apart() {
+        assert_eq!(Error::from(NotTaken::Used).code(), "GSP661");
+        assert_eq!(Error::from(NotTaken::Full).code(), "GSP025");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use gstn::Environment;
 use gstn::crypto::sha256;
+use jiff::Timestamp;
 use suvidha_store::{AspEntry, CertificateEntry, CertificateState};
 
 use super::request::Request;
 use super::window::in_ist;
 use crate::error::{Error, Kind};
-use jiff::Timestamp;
 
 /// How many certificates that are over are asked about a wrong signature; the newest first.
 const ASKED: usize = 8;

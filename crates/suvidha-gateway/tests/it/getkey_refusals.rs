@@ -252,3 +252,18 @@ fn an_old_client_gets_its_refusals_with_200() {
     asp.advance(6 * 60 * 60);
     asp.call(&session.headers()).is_refusal("GSP022", 200);
 }
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let impatient = |config: &mut Config| config.timeouts.request_body_idle_ms = 200;
+    let asp = enrolled_with(StandIn::content().address, impatient, |_, _| ());
+    let message = asp.message();
+    let post = request("POST", "/aspapi/v1.0/getKey", &message.headers, &message.body());
+    let mut connection = asp.stage.connect();
+    let answer = connection.send(&post[..post.len() - 1]).read();
+    answer.refuses_getkey("GSP616", 408);
+    assert_eq!(answer.header("connection"), Some("close"));
+    let mut connection = asp.stage.connect();
+    connection.send(&post[..post.len() - 1]).finish_sending();
+    connection.read().refuses_getkey("GSP617", 400);
+}

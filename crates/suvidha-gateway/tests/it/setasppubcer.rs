@@ -160,16 +160,20 @@ fn a_certificate_that_cannot_be_used_changes_nothing() {
 #[test]
 fn certificates_that_will_expire_are_warned_of_once_a_day() {
     let gstn = StandIn::content();
-    let expires = |config: &mut Config| config.threads = 1;
-    let asp = enrolled_with(gstn.address, expires, |registry, aspid| {
-        let key = rcgen::KeyPair::from_pem_and_sign_algo(&ANOTHER_KEY.pkcs8_pem(), &rcgen::PKCS_RSA_SHA256)
-            .unwrap();
-        let mut params = rcgen::CertificateParams::new(vec!["asp".to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2026, 11, 1);
-        params.not_after = rcgen::date_time_ymd(2026, 12, 1);
-        let certificate = params.self_signed(&key).unwrap();
-        registry.add_certificate(aspid, stage::Sandbox, certificate.der()).unwrap();
-    });
+    let asp = enrolled_with(
+        gstn.address,
+        |_| (),
+        |registry, aspid| {
+            let key =
+                rcgen::KeyPair::from_pem_and_sign_algo(&ANOTHER_KEY.pkcs8_pem(), &rcgen::PKCS_RSA_SHA256)
+                    .unwrap();
+            let mut params = rcgen::CertificateParams::new(vec!["asp".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(2026, 11, 1);
+            params.not_after = rcgen::date_time_ymd(2026, 12, 1);
+            let certificate = params.self_signed(&key).unwrap();
+            registry.add_certificate(aspid, stage::Sandbox, certificate.der()).unwrap();
+        },
+    );
     let warnings = || {
         let text = log::text();
         let about = |line: &&str| line.contains("expires soon") && line.contains(asp.aspid().as_str());
@@ -177,8 +181,11 @@ fn certificates_that_will_expire_are_warned_of_once_a_day() {
     };
     assert!(stage::soon(|| warnings() == 1), "at the start");
     asp.advance(2 * 60 * 60);
-    let looked = asp.session();
-    assert_eq!(asp.call(&looked.headers()).status, 200);
+    let later = asp.now();
+    assert_eq!(asp.call(&asp.session().headers()).status, 200);
+    // The keeper notes uses after it has looked through the certificates.
+    assert!(stage::soon(|| asp.registry().asp_secrets(asp.aspid()).unwrap()[0].last_used_at == Some(later)));
+    assert_eq!(warnings(), 1);
     asp.advance(22 * 60 * 60);
     assert!(stage::soon(|| warnings() == 2), "and on the next day");
 }

@@ -64,7 +64,7 @@ fn refusals_are_settled_too() {
     }
 }
 
-/// A clock that panics when it is read for the second time after it was armed: the first is the request id's.
+/// A clock that panics when a call reads it for the second time after it was armed: the first is the request id's.
 #[derive(Default)]
 struct Bomb {
     armed: AtomicBool,
@@ -73,7 +73,9 @@ struct Bomb {
 
 impl Clock for Bomb {
     fn now(&self) -> Timestamp {
-        let second = self.armed.load(Ordering::SeqCst) && self.reads.fetch_add(1, Ordering::SeqCst) == 1;
+        let in_a_call = std::thread::current().name().is_some_and(|name| name.starts_with("suvidha-lane"));
+        let counts = in_a_call && self.armed.load(Ordering::SeqCst);
+        let second = counts && self.reads.fetch_add(1, Ordering::SeqCst) == 1;
         assert!(!second, "the clock exploded");
         SystemClock.now()
     }
