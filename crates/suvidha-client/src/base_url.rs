@@ -12,7 +12,7 @@ use crate::error::Error;
 /// A path becomes a prefix of every call. User information, a query and a fragment are refused: credentials
 /// do not belong in an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl {
+pub(crate) struct BaseUrl {
     https: bool,
     host: String,
     port: Option<u16>,
@@ -21,22 +21,22 @@ pub struct BaseUrl {
 
 impl BaseUrl {
     /// Whether calls travel over TLS.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.https
     }
 
     /// The host name or address, without the brackets of an IPv6 address.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The port, by default that of the scheme.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port.unwrap_or(if self.https { 443 } else { 80 })
     }
 
     /// The path every call starts with: empty, or `/…` without a slash at its end.
-    pub fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 

@@ -18,7 +18,8 @@ use crate::error::Error;
 /// refreshed first, that was a call of its own: its `CallStarting` and `CallFinished`, then
 /// [`AuthTokenRefreshed`](Self::AuthTokenRefreshed), come before. A call that is repeated because a session had died
 /// early starts and finishes twice, with the renewal in between. A session is in the store before it is told of here.
-/// Calls that run at the same time mix their events; [`Call::txn`] tells them apart.
+/// Calls that run at the same time mix their events; [`Call::txn`] tells them apart. A call whose future is dropped starts
+/// and does not finish.
 ///
 /// # Handlers
 /// A handler runs within the call it is told about, which goes on when it returns: one that is slow delays that call, and

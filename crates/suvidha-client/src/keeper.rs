@@ -54,11 +54,18 @@ pub(crate) struct Keeper<R: Renewal> {
 
 struct State<S> {
     held: Option<Held<S>>,
-    flight: Option<watch::Receiver<Landing<S>>>,
+    flight: Option<Flight<S>>,
     refused: Option<(Error, Instant)>,
 }
 
-type Landing<S> = Option<Result<Arc<S>, Error>>;
+/// A renewal that is under way.
+struct Flight<S> {
+    /// Whether it renews a session that is good, too.
+    forced: bool,
+    landing: Landing<S>,
+}
+
+type Landing<S> = watch::Receiver<Option<Result<Arc<S>, Error>>>;
 
 /// The session in memory.
 struct Held<S> {
@@ -119,7 +126,7 @@ impl<R: Renewal> Keeper<R> {
     pub(crate) async fn look(&self) -> Result<Option<Arc<R::Session>>, Error> {
         let _busy = self.busy.lock().await;
         if let Some(held) = &self.state().held {
-            return Ok((!held.over).then(|| Arc::clone(&held.session)));
+            return Ok(Some(Arc::clone(&held.session)));
         }
         let Some(stored) = self.load().await? else { return Ok(None) };
         Ok(Some(self.hold(stored, true).session))
@@ -178,37 +185,35 @@ impl<R: Renewal> Keeper<R> {
     fn flight(
         self: &Arc<Self>,
         state: &mut State<R::Session>,
-        force: bool,
-    ) -> Result<watch::Receiver<Landing<R::Session>>, Error> {
+        forced: bool,
+    ) -> Result<Landing<R::Session>, Error> {
         // One whose task is gone (a store that panicked, a runtime that was shut down) is nothing to wait for.
-        if let Some(flight) = state.flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
-            return Ok(flight.clone());
+        let under_way = state.flight.as_ref().filter(|flight| flight.landing.has_changed().is_ok());
+        if let Some(flight) = under_way.filter(|flight| flight.forced || !forced) {
+            return Ok(flight.landing.clone());
         }
         if let Some((error, until)) = &state.refused
             && Instant::now() < *until
-            && !force
+            && !forced
         {
             return Err(error.clone());
         }
-        let (landing, flight) = watch::channel(None);
-        state.flight = Some(flight.clone());
-        let this = Arc::clone(self);
+        let (sender, landing) = watch::channel(None);
+        state.flight = Some(Flight { forced, landing: landing.clone() });
+        let (this, own) = (Arc::clone(self), landing.clone());
         tokio::spawn(async move {
-            let outcome = this.fly(force).await;
+            let outcome = this.fly(forced).await;
             let mut state = this.state();
-            state.flight = None;
-            state.refused =
-                outcome.as_ref().err().and_then(|error| Some((error.clone(), holds_until(error)?)));
+            state.flight.take_if(|flight| flight.landing.same_channel(&own));
+            let refused = outcome.as_ref().err().and_then(|error| Some((error.clone(), holds_until(error)?)));
+            state.refused = refused;
             drop(state);
-            landing.send_replace(Some(outcome));
+            sender.send_replace(Some(outcome));
         });
-        Ok(flight)
+        Ok(landing)
     }
 
-    async fn landed(
-        &self,
-        mut landing: watch::Receiver<Landing<R::Session>>,
-    ) -> Result<Arc<R::Session>, Error> {
+    async fn landed(&self, mut landing: Landing<R::Session>) -> Result<Arc<R::Session>, Error> {
         match landing.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             _ => Err(self.store_failed("renew", "the store panicked, or its runtime was shut down".into())),

@@ -51,7 +51,6 @@ mod taxpayer;
 mod tls;
 mod transport;
 
-pub use base_url::BaseUrl;
 pub use builder::GspBuilder;
 pub use call::ApiCall;
 pub use credentials::{Credentials, SigningKey};

@@ -53,18 +53,21 @@ impl Taxpayer {
     /// # Errors
     /// Every kind but [`Error::OtpRequired`]. The session is kept then.
     pub async fn logout(&self) -> Result<(), Error> {
-        let Some(session) = self.session().await? else { return Ok(()) };
-        let request = |sealed: String| AuthRequest {
-            app_key: Some(sealed),
-            auth_token: Some(session.auth_token.expose().to_owned()),
-            ..self.request("LOGOUT")
-        };
-        let headers = self.session_headers(&session)?;
-        let answered = |answer: &Answer| check(answer, Stage::Write);
-        match self.authenticate(&session.app_key, &headers, request, answered).await {
-            Ok(()) | Err(Error::OtpRequired { .. }) => self.forget(&session).await,
-            Err(error) => Err(error),
+        // More than one only where a call has just refreshed the session that is to end.
+        while let Some(session) = self.session().await? {
+            let request = |sealed: String| AuthRequest {
+                app_key: Some(sealed),
+                auth_token: Some(session.auth_token.expose().to_owned()),
+                ..self.request("LOGOUT")
+            };
+            let headers = self.session_headers(&session)?;
+            let answered = |answer: &Answer| check(answer, Stage::Write);
+            match self.authenticate(&session.app_key, &headers, request, answered).await {
+                Ok(()) | Err(Error::OtpRequired { .. }) => self.forget(&session).await?,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// Asks GSTN to send the signatory an OTP that signs a return: `form_type` is `R1` for GSTR-1.

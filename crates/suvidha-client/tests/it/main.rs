@@ -1,9 +1,13 @@
 //! The client's stories, told against a small stand-in for a gateway with GSTN behind it.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+mod events;
 mod faults;
+mod getkey;
 mod gstr1;
+mod keeping;
 mod login;
 mod network;
 mod standin;
+mod stores;
 mod tls;

@@ -2,12 +2,15 @@
 //!
 //! The cryptography is real; what it knows of GST is next to nothing. It keeps every call for a test to look at.
 
-use std::collections::HashMap;
+pub(crate) mod getkey;
+
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use getkey::GetKey;
 use gstn::crypto::{AppKey, PrivateKey, Rek, Sek, base64, evc_verify};
 use gstn::envelope::{AuthRequest, Request};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -51,7 +54,11 @@ impl Call {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    fn action(&self) -> String {
+    /// GSTN's name of the action; of GetKey, which is the gateway's own, its name.
+    pub(crate) fn action(&self) -> String {
+        if self.path.ends_with("/getKey") {
+            return "GETKEY".to_owned();
+        }
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let action = body["action"].as_str().map(str::to_owned);
         action.or_else(|| self.query.get("action").cloned()).unwrap_or_default()
@@ -63,6 +70,12 @@ pub(crate) struct State {
     key: Option<PrivateKey>,
     /// By `auth-token`.
     sessions: HashMap<String, (AppKey, Sek)>,
+    /// Tokens that GSTN takes for nothing but REFRESHTOKEN.
+    tired: HashSet<String>,
+    pub(crate) getkey: GetKey,
+    /// GSTN's answer to every call within a session, or to REFRESHTOKEN alone, where it is a "no".
+    pub(crate) session_refusal: Option<&'static str>,
+    pub(crate) refresh_refusal: Option<&'static str>,
     serial: u32,
     connections: usize,
     pub(crate) calls: Vec<Call>,
@@ -128,6 +141,11 @@ impl StandIn {
         self.gsp_builder().build().unwrap()
     }
 
+    /// A client that identifies itself by GetKey.
+    pub(crate) fn getkey_builder(&self) -> GspBuilder {
+        self.gsp_builder().credentials(getkey::credentials(getkey::ASP_SECRET, &getkey::ASP_KEY))
+    }
+
     /// The sample taxpayer, logged in.
     pub(crate) async fn taxpayer(&self, gsp: &Gsp) -> Taxpayer {
         let taxpayer = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME);
@@ -149,6 +167,22 @@ impl StandIn {
         self.state().sessions.clear();
     }
 
+    /// GSTN takes no token for a call any more, but still refreshes them.
+    pub(crate) fn tire_sessions(&self) {
+        let mut state = self.state();
+        state.tired = state.sessions.keys().cloned().collect();
+    }
+
+    /// The actions of the calls so far, oldest first.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.state().calls.iter().map(Call::action).collect()
+    }
+
+    /// How many calls there were with this action.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.actions().iter().filter(|found| *found == action).count()
+    }
+
     pub(crate) fn last_call(&self) -> Call {
         self.state().calls.last().unwrap().clone()
     }
@@ -168,6 +202,10 @@ impl StandIn {
             headers: head.headers,
             body,
         };
+        let gate = self.state().getkey.gate.clone().filter(|_| call.path.ends_with("/getKey"));
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
         let mut state = self.state();
         if call.path == "/certificates/gstn.pem" {
             state.certificates_served += 1;
@@ -179,6 +217,10 @@ impl StandIn {
         let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         response.headers_mut().insert("x-request-id", "01900000-request".parse().unwrap());
+        if let Some(date) = state.getkey.date.or(state.getkey.now) {
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+            response.headers_mut().insert("date", date.parse().unwrap());
+        }
         response
     }
 }
@@ -192,7 +234,12 @@ impl State {
         let Some(path) = call.path.strip_prefix(self.api_prefix) else {
             return Err((404, json!({"not": "here"})));
         };
-        if call.header("x-ct-auth-token") != TOKEN {
+        if path == "/aspapi/v1.0/getKey" {
+            return self.getkey.answer(call);
+        }
+        if !call.header("session-id").is_empty() {
+            self.getkey.identify(call)?;
+        } else if call.header("x-ct-auth-token") != TOKEN {
             let error = json!({"error_cd": "GSP602", "message": "The token is not known.", "origin": "gsp",
                 "retryable": false, "remedy": "Ask the operator for a token.", "request_id": "body"});
             return Err((401, json!({"status_cd": "0", "error": error})));
@@ -225,9 +272,12 @@ impl State {
         }
         let request: AuthRequest =
             serde_json::from_slice(&call.body).map_err(|_| no("AUTH4040", "malformed"))?;
-        assert_eq!(request.username.as_deref(), Some(USERNAME));
+        assert!(request.username.is_some_and(|username| username.starts_with(USERNAME)));
         let sealed = request.app_key.as_deref().ok_or_else(|| no("AUTH4036", "no app key"))?;
         if request.action == "REFRESHTOKEN" {
+            if let Some(code) = self.refresh_refusal {
+                return Err(no(code, "No refresh"));
+            }
             let token = request.auth_token.unwrap();
             let (_, sek) = self.sessions.remove(&token).ok_or_else(|| no("AUTH4038", "Session Expired"))?;
             let app_key =
@@ -261,8 +311,12 @@ impl State {
     }
 
     fn sek(&self, call: &Call) -> Result<Sek, Reply> {
-        let complete = call.header("username") == USERNAME && call.header("gstin") == GSTIN;
-        let session = self.sessions.get(call.header("auth-token")).filter(|_| complete);
+        if let Some(code) = self.session_refusal {
+            return Err(no(code, "No call"));
+        }
+        let complete = call.header("username").starts_with(USERNAME) && call.header("gstin") == GSTIN;
+        let token = call.header("auth-token");
+        let session = self.sessions.get(token).filter(|_| complete && !self.tired.contains(token));
         session.map(|(_, sek)| sek.clone()).ok_or_else(|| no("AUTH4033", "Invalid Session"))
     }
 
