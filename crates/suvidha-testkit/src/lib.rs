@@ -112,6 +112,11 @@ impl World {
         self.gateway.url(environment)
     }
 
+    /// The clock that everything here goes by, and the randomness.
+    pub fn seam(&self) -> Seam {
+        self.seam.clone()
+    }
+
     /// Enrols another ASP for GetKey in an environment.
     ///
     /// # Errors

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use suvidha_client::{ApiCall, Patience, Progress, SummaryKind};
+use suvidha_client::{ApiCall, Gsp, Patience, Progress, SummaryKind};
 use suvidha_seam::ManualClock;
 use suvidha_testkit::{NewTaxpayer, World};
 
-use crate::gsp;
+use crate::{by_getkey, gsp};
 
 const OTP: &str = "575757";
 
@@ -16,11 +16,24 @@ fn invoice(number: &str, rate: u32, tax: f64) -> Value {
         "itms": [{"num": 1, "itm_det": {"rt": rate, "txval": 1000, "iamt": tax, "csamt": 0}}]})
 }
 
+/// A world in which the return of October 2026 is due.
+async fn world() -> World {
+    World::at(Arc::new(ManualClock::at("2026-11-05T06:30:00Z".parse().unwrap()))).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_return_is_saved_corrected_summed_up_and_filed() {
-    let clock = ManualClock::at("2026-11-05T06:30:00Z".parse().unwrap());
-    let world = World::at(Arc::new(clock)).await.unwrap();
-    let gsp = gsp(&world);
+    let world = world().await;
+    file_a_return(&world, gsp(&world)).await;
+}
+
+#[tokio::test]
+async fn a_return_is_filed_with_getkey_in_production_just_so() {
+    let world = world().await;
+    file_a_return(&world, by_getkey(&world, &world.production).build().unwrap()).await;
+}
+
+async fn file_a_return(world: &World, gsp: Gsp) {
     let demo = world
         .gstn
         .create_taxpayer(NewTaxpayer { state: Some("29".to_owned()), ..NewTaxpayer::default() })

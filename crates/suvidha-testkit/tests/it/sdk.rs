@@ -1,0 +1,121 @@
+//! The SDK proving itself by GetKey at a real gateway: it gets its session when it needs one, shares it, keeps it, and gets
+//! another when it is over, whatever ended it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gstn::Environment::Sandbox;
+use gstn::Gstin;
+use jiff::SignedDuration;
+use suvidha_client::{Event, FileStore, Gsp, GspBuilder};
+use suvidha_seam::ManualClock;
+use suvidha_testkit::World;
+
+use crate::by_getkey;
+
+/// How many GSP sessions a client has got, by its own account.
+#[derive(Clone, Default)]
+struct Renewals(Arc<AtomicUsize>);
+
+impl Renewals {
+    fn counted(&self, builder: GspBuilder) -> Gsp {
+        let count = Arc::clone(&self.0);
+        let counted = builder.on_event(move |event| {
+            if matches!(event, Event::SessionRefreshed { .. }) {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        counted.build().unwrap()
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at("2026-11-05T06:30:00Z".parse().unwrap()))
+}
+
+#[tokio::test]
+async fn two_hundred_calls_on_an_expired_session_make_one_getkey() {
+    let clock = clock();
+    let world = World::at(clock.clone()).await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let renewals = Renewals::default();
+    let gsp = renewals.counted(by_getkey(&world, &world.sandbox));
+    gsp.search(&taxpayer.gstin).await.unwrap();
+    clock.advance(7 * 3_600_000);
+    let search = |gstin: Gstin| {
+        let gsp = gsp.clone();
+        tokio::spawn(async move { gsp.search(&gstin).await.map(drop) })
+    };
+    let calls: Vec<_> = (0..200).map(|_| search(taxpayer.gstin)).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(renewals.count(), 2, "the first, and one for all two hundred");
+}
+
+#[tokio::test]
+async fn a_session_on_disk_serves_the_program_that_is_started_next() {
+    let world = World::start().await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let renewals = Renewals::default();
+    for _ in 0..2 {
+        let store = FileStore::new(directory.path().join("sessions")).unwrap();
+        let gsp = renewals.counted(by_getkey(&world, &world.sandbox).session_store(store));
+        gsp.search(&taxpayer.gstin).await.unwrap();
+    }
+    assert_eq!(renewals.count(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_dies_early_is_renewed_within_the_call() {
+    let world = World::start().await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let renewals = Renewals::default();
+    let gsp = renewals.counted(by_getkey(&world, &world.sandbox));
+    gsp.search(&taxpayer.gstin).await.unwrap();
+    let wait_for = async |wanted: usize| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while renewals.count() < wanted {
+            gsp.search(&taxpayer.gstin).await.unwrap();
+            assert!(Instant::now() < deadline, "{} of {wanted} sessions", renewals.count());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+
+    world.registry.revoke_sessions(&world.aspid, Some(Sandbox)).unwrap();
+    wait_for(2).await;
+    gsp.search(&taxpayer.gstin).await.unwrap();
+    assert_eq!(renewals.count(), 2, "the new one serves");
+}
+
+#[tokio::test]
+async fn a_program_with_the_new_secret_and_one_with_the_old_both_work_in_the_overlap() {
+    let clock = clock();
+    let mut world = World::at(clock.clone()).await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let old = by_getkey(&world, &world.sandbox).build().unwrap();
+    let day = SignedDuration::from_hours(24);
+    world.sandbox.secret = world.registry.rotate_asp_secret(&world.aspid, Sandbox, day).unwrap().secret;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        // Each time a client without a session, which must open what GetKey says now.
+        let new = by_getkey(&world, &world.sandbox).build().unwrap();
+        match new.search(&taxpayer.gstin).await {
+            Ok(_) => break,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    old.search(&taxpayer.gstin).await.unwrap();
+
+    clock.advance(25 * 3_600_000);
+    let new = by_getkey(&world, &world.sandbox).build().unwrap();
+    new.search(&taxpayer.gstin).await.unwrap();
+    old.search(&taxpayer.gstin).await.unwrap_err();
+}
