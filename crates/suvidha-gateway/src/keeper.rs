@@ -134,7 +134,8 @@ impl Keeper<'_> {
                 aspid = aspid.as_str(),
                 environment = environment.as_str(),
                 certificate = row.id.as_i64(),
-                sha256 = row.key_sha256,
+                sha256 = row.certificate_sha256,
+                key_sha256 = row.key_sha256,
                 "an ASP has replaced its signing certificate"
             );
             self.others_until(&aspid, &row).map(|others_until| Replaced { row, others_until })

@@ -48,8 +48,10 @@ struct Certificate {
     id: i64,
     /// Null for a bare public key.
     subject: Option<String>,
-    /// Of the key, in hex.
-    sha256: String,
+    /// The certificate's, in hex; null for a bare public key.
+    sha256: Option<String>,
+    /// That of its key (SubjectPublicKeyInfo), in hex.
+    key_sha256: String,
     /// Null for a bare public key.
     not_after: Option<String>,
 }
@@ -89,7 +91,8 @@ pub(crate) async fn respond(
         certificate: Certificate {
             id: row.id.as_i64(),
             subject: row.subject,
-            sha256: row.key_sha256,
+            sha256: row.certificate_sha256,
+            key_sha256: row.key_sha256,
             not_after: row.not_after.map(|time| time.to_string()),
         },
         others_until: others_until.map(|time| time.to_string()),

@@ -18,6 +18,8 @@ const IST: i64 = 11;
 /// # Errors
 /// [`Kind::StaleTimestamp`], saying our time, the difference, and what may be the reason.
 pub(super) fn check(stamp: &GetKeyStamp, now: Timestamp, tolerance: SignedDuration) -> Result<(), Error> {
+    // Stamps are whole seconds.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let off = stamp.instant().duration_since(now);
     if off.abs() <= tolerance {
         return Ok(());
@@ -79,14 +81,14 @@ fn in_words(duration: SignedDuration) -> String {
     let words: Vec<_> = shown
         .map(|(number, unit)| format!("{number} {unit}{}", if *number == 1 { "" } else { "s" }))
         .collect();
-    if words.is_empty() { "less than a second".to_owned() } else { words.join(" ") }
+    words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: &str = "2026-11-22T04:45:30Z";
+    const NOW: &str = "2026-11-22T04:45:30.999Z";
 
     fn said(stamp: &str) -> Option<String> {
         let stamp = GetKeyStamp::parse(stamp).unwrap();

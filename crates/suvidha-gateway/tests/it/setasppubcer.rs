@@ -1,6 +1,6 @@
 //! An ASP replaces its own certificate.
 
-use gstn::crypto::{base64, sha256_hex};
+use gstn::crypto::{Certificate, base64, sha256_hex};
 use suvidha_gateway::config::Config;
 
 use crate::asp::Answer;
@@ -40,14 +40,17 @@ fn a_new_certificate_is_in_force_when_the_answer_comes_and_the_old_one_a_day_lon
     let with_new = || asp.send(&Message::new(asp.aspid(), &ANOTHER_KEY, &stamp(asp.now())));
     with_new().refuses_getkey("GSP014", 401);
     let session = asp.session();
-    let body = serde_json::json!({"cer": base64::encode(der())}).to_string();
+    let der = der();
+    let body = serde_json::json!({"cer": base64::encode(&der)}).to_string();
     let answer = post(&asp, &(session.headers() + "content-type: application/json\r\n"), &body);
     let json = answer.json();
     assert_eq!((answer.status, &json["status_cd"]), (200, &"1".into()), "{json}");
     let certificate = &json["certificate"];
     assert_eq!(certificate["id"], 2);
     assert!(certificate["subject"].as_str().unwrap().contains("CN=Acme"), "{json}");
-    assert_eq!(certificate["sha256"], sha256_hex(ANOTHER_KEY.public_key().spki_der()));
+    let fingerprint = Certificate::from_der(&der).unwrap().sha256_fingerprint();
+    assert_eq!(certificate["sha256"], fingerprint);
+    assert_eq!(certificate["key_sha256"], sha256_hex(ANOTHER_KEY.public_key().spki_der()));
     assert_eq!(certificate["not_after"], "2036-11-01T00:00:00Z");
     assert_eq!(json["others_until"], "2026-11-23T04:45:30Z");
     assert_eq!(with_new().status, 200, "no waiting");
@@ -64,7 +67,7 @@ fn a_new_certificate_is_in_force_when_the_answer_comes_and_the_old_one_a_day_lon
         line.contains("has replaced its signing certificate") && line.contains(asp.aspid().as_str())
     });
     let line = line.unwrap();
-    assert!(line.contains("WARN") && line.contains(certificate["sha256"].as_str().unwrap()), "{line}");
+    assert!(line.contains("WARN") && line.contains(&fingerprint), "{line}");
     let settled = log::settled("request_id", answer.header("x-request-id").unwrap()).remove(0);
     assert_eq!(
         (&settled["api"], &settled["aspid"]),
