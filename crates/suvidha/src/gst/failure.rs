@@ -1,5 +1,7 @@
 //! Puts a failed call into words: whose fault it was, what to do, and an exit code for scripts.
 
+use std::io;
+
 use serde_json::json;
 use suvidha_client::{Error, Origin};
 
@@ -45,13 +47,13 @@ fn who(error: &Error) -> &'static str {
 
 fn exit(error: &Error) -> Exit {
     match error {
-        Error::OtpRequired { .. } => Exit::Permission,
+        Error::OtpRequired { .. } | Error::WrongAspSecret { .. } => Exit::Permission,
         Error::Throttled { .. } | Error::StillProcessing { .. } => Exit::TryLater,
         Error::Unavailable { .. } | Error::Untrusted { .. } => Exit::Unavailable,
         Error::Protocol { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,
+        Error::Store { source, .. } if is_denied(&**source) => Exit::Permission,
         Error::Store { .. } => Exit::Io,
-        Error::WrongAspSecret { .. } => Exit::Permission,
         _ => match error.refusal() {
             Some(refusal) if refusal.origin == Origin::Network => Exit::Unavailable,
             Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {
@@ -63,6 +65,11 @@ fn exit(error: &Error) -> Exit {
     }
 }
 
+fn is_denied(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = source.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 #[cfg(test)]
 mod tests {
     use suvidha_client::Refusal;
@@ -71,10 +78,8 @@ mod tests {
 
     fn refusal(code: &str, origin: Origin, http_status: u16) -> Box<Refusal> {
         let mut refusal = Refusal::new(code, "said so", origin);
-        refusal.http_status = http_status;
-        refusal.retryable = false;
-        refusal.remedy = Some("do this".to_owned());
-        refusal.request_id = Some("0190".to_owned());
+        (refusal.http_status, refusal.retryable) = (http_status, false);
+        (refusal.remedy, refusal.request_id) = (Some("do this".to_owned()), Some("0190".to_owned()));
         Box::new(refusal)
     }
 
@@ -90,10 +95,9 @@ mod tests {
     #[test]
     fn exit_codes_tell_apart_what_a_script_must_treat_differently() {
         let exit = |error| Failure::from(error).exit;
-        assert_eq!(
-            exit(Error::otp_required(Some(*refusal("AUTH4033", Origin::Gstn, 200)))),
-            Exit::Permission
-        );
+        let over = *refusal("AUTH4033", Origin::Gstn, 200);
+        assert_eq!(exit(Error::otp_required(Some(over))), Exit::Permission);
+        assert_eq!(exit(Error::otp_required(None)), Exit::Permission);
         assert_eq!(exit(Error::Refused(refusal("GSP602", Origin::Gsp, 401))), Exit::Permission);
         assert_eq!(exit(Error::Refused(refusal("GSP030", Origin::Network, 502))), Exit::Unavailable);
         let mut busy = refusal("RTN_15", Origin::Gstn, 200);

@@ -9,7 +9,8 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields};
 use crate::secret::from_stdin;
 
-use super::connection::{SessionPlace, secret};
+use super::connection::secret;
+use super::place::SessionPlace;
 use super::returns::Period;
 
 /// GSTN: the return is closed to changes already.

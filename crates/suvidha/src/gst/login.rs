@@ -9,7 +9,8 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields, instant};
 use crate::secret::from_stdin;
 
-use super::connection::{GatewayOptions, SessionPlace, secret};
+use super::connection::{GatewayOptions, secret};
+use super::place::SessionPlace;
 
 /// `suvidha gst login`.
 #[derive(Debug, Args)]
@@ -30,7 +31,8 @@ pub(crate) struct Login {
 impl Login {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let ready = self.gateway.ready()?;
-        let connection = self.gateway.connect(ready.as_ref(), place.seam())?;
+        let access = self.gateway.access(ready.as_ref())?;
+        let gsp = place.gsp(&access)?;
         let demo = ready.map(|ready| ready.taxpayer);
         // The demo taxpayer's name and OTP are of use to the demo taxpayer alone.
         let demo = demo.filter(|demo| self.gstin.is_none_or(|gstin| gstin.as_str() == demo.gstin));
@@ -41,7 +43,8 @@ impl Login {
         };
         let username = self.username.or_else(|| demo.as_ref().map(|demo| demo.username.clone()));
         let username = username.ok_or_else(|| missing("--username"))?;
-        let login = connection.gsp.taxpayer(gstin, username).request_otp().await?;
+        let taxpayer = gsp.taxpayer(gstin, username);
+        let login = taxpayer.request_otp().await?;
         let session = match self.otp.or(demo.map(|demo| SecretString::from(demo.otp))) {
             Some(otp) => login.verify(otp.expose()).await?,
             None => login.verify(from_stdin("OTP")?.expose()).await?,
@@ -49,11 +52,11 @@ impl Login {
         let answer = LoggedIn {
             gstin: gstin.as_str().to_owned(),
             username: session.username().to_owned(),
-            gateway: connection.gateway.clone(),
+            gateway: access.gateway.clone(),
             expires_at: instant(session.expires_at()),
-            session: place.path().display().to_string(),
+            session: place.directory().display().to_string(),
         };
-        place.keep(connection, session)?;
+        place.keep(&access, &taxpayer)?;
         output.show(&answer)
     }
 }

@@ -5,10 +5,13 @@ mod failure;
 mod filing;
 mod keygen;
 mod login;
+mod place;
+mod proof;
 mod public;
 mod returns;
 mod rows;
 mod secrets;
+mod session;
 
 use std::path::PathBuf;
 
@@ -18,7 +21,7 @@ use suvidha_seam::Seam;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
-use connection::SessionPlace;
+use place::SessionPlace;
 
 /// `suvidha gst`.
 #[derive(Debug, Args)]
@@ -31,11 +34,11 @@ Exit codes:
   69  the gateway or GSTN cannot be reached
   75  not now: GSTN is still at it, or there were too many calls
   76  the answer cannot be understood, or was changed on the way
-  77  not logged in, or the token is not accepted")]
+  77  not logged in, or the token, key or ASP secret is not accepted")]
 pub(crate) struct Gst {
-    /// File that keeps the login, for its owner alone. ~/.local/state/suvidha/session.json (or below
-    /// $XDG_STATE_HOME) when left out
-    #[arg(long, global = true, value_name = "FILE", env = "SUVIDHA_SESSION", hide_env_values = true)]
+    /// Directory that keeps the login and its sessions, for its owner alone. ~/.local/state/suvidha/session (or
+    /// below $XDG_STATE_HOME) when left out
+    #[arg(long, global = true, value_name = "DIR", env = "SUVIDHA_SESSION", hide_env_values = true)]
     session: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
@@ -49,9 +52,13 @@ pub(crate) enum GstCommand {
     ///
     /// The other commands go on with it, and prolong it while the taxpayer's consent lasts.
     #[command(after_help = "\
-With `suvidha up` running on this machine, `suvidha gst login --demo` is all it takes.
-The token is best given in the environment (SUVIDHA_TOKEN) or in a file (--token-file).")]
+With `suvidha up` running on this machine, `suvidha gst login --demo` is all it takes, and
+`suvidha gst login --demo --auth getkey` does the same by GetKey.
+Secrets are best given in a file, or in the environment: SUVIDHA_TOKEN, SUVIDHA_ASP_SECRET,
+SUVIDHA_PFX_PASSPHRASE. Other users of the machine can see a command line.")]
     Login(login::Login),
+    /// Show the login: which gateway and ASP, which taxpayer, and how long the sessions last
+    Session,
     /// End the session at GSTN and forget it
     Logout,
     /// Look a taxpayer up in the public register; needs no login where a gateway and token are given
@@ -85,6 +92,7 @@ pub(crate) fn run(gst: Gst, output: Output, seam: &Seam) -> Result<(), Failure> 
         match gst.command {
             GstCommand::Login(login) => login.run(&place, output).await,
             GstCommand::Logout => login::logout(&place, output).await,
+            GstCommand::Session => session::run(&place, output).await,
             GstCommand::Search(search) => search.run(&place, output).await,
             GstCommand::Save(save) => save.run(&place, output).await,
             GstCommand::Status(status) => status.run(&place, output).await,

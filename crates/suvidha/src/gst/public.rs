@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::exit::Failure;
 use crate::output::{Answer, Output, fields};
 
-use super::connection::{GatewayOptions, SessionPlace};
+use super::connection::GatewayOptions;
+use super::place::SessionPlace;
 
 /// `suvidha gst search`.
 #[derive(Debug, Args)]
@@ -21,11 +22,7 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let stored = if self.gateway.name_a_gateway() { None } else { place.stored()? };
-        let gsp = match stored {
-            Some(taxpayer) => taxpayer.gsp().clone(),
-            None => self.gateway.connect(self.gateway.ready()?.as_ref(), place.seam())?.gsp,
-        };
+        let gsp = self.gateway.gsp(place)?;
         output.show(&Found(gsp.search(&self.gstin).await?))
     }
 }

@@ -14,7 +14,7 @@ use suvidha_client::{Error, Gstr1, Patience, Progress, RefusedRow, ReturnStatus,
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields, table};
 
-use super::connection::SessionPlace;
+use super::place::SessionPlace;
 use super::rows;
 
 /// `suvidha gst save`.

@@ -73,7 +73,11 @@ impl Wanted<'_> {
     }
 }
 
-/// An empty variable is as good as none.
+/// A value of an option that a variable can stand for: an empty one is as good as none.
+pub(crate) fn given_text(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
+}
+
 fn variable(name: &str) -> Option<SecretString> {
     env::var(name).ok().filter(|value| !value.is_empty()).map(SecretString::new)
 }

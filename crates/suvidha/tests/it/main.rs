@@ -8,6 +8,7 @@ mod config;
 mod enrolment;
 mod examples;
 mod getkey;
+mod gst;
 mod help;
 mod keygen;
 mod keys;

@@ -14,6 +14,7 @@ const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
 const CLIENT_SECRET: &str = "c11e47c11e47c11e47c11e47c11e4700";
 const TOKEN: &str = "70ce70ce-marker-4ade-8f00-70ce70ce70ce";
 const OTP: &str = "918273";
+const PASSPHRASE: &str = "pa55-marker-phrase";
 
 const GATEWAY: &str = r#"
 [registry]
@@ -33,6 +34,7 @@ client_secret_sealed = "gstn/sandbox/client-secret"
 "#;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the main job, told step by step")]
 fn no_secret_is_written_where_it_does_not_belong() {
     let place = Place::new();
     place.write("client-secret", CLIENT_SECRET);
@@ -54,16 +56,22 @@ fn no_secret_is_written_where_it_does_not_belong() {
         assert_eq!(ended.code, code, "{line}: {}{}", ended.out, ended.err);
         said.push(format!("{}{}", ended.out, ended.err));
     };
-    let login =
-        format!("login --gateway http://{address} --token-file token --gstin {gstin} --username {username}");
-    gst(&format!("{login} --otp 000000"), 1);
-    gst(&format!("{login} --otp {OTP}"), 0);
+    let login = format!("login --gateway http://{address} --gstin {gstin} --username {username}");
+    gst(&format!("{login} --token-file token --otp 000000"), 1);
+    gst(&format!("{login} --token-file token --otp {OTP}"), 0);
     let month = &recent_periods(1)[0];
     let (period, payload) = (&month.0, place.write("gstr1.json", &gstr1(gstin, month, "S/1")));
     gst(&format!("save --period {period} --wait {}", payload.display()), 0);
     gst(&format!("get --period {period} B2B"), 0);
     gst(&format!("summary --period {period}"), 0);
     gst(&format!("search {gstin}"), 0);
+    let by_getkey = format!(
+        "--aspid {} --asp-secret-file asp-secret --key asp-key/asp.pfx --passphrase-file passphrase",
+        asp.aspid
+    );
+    gst(&format!("{login} {by_getkey} --otp {OTP}"), 0);
+    gst(&format!("summary --period {period}"), 0);
+    gst("session", 0);
 
     let of_getkey = get_sessions(&asp, &format!("http://{address}"));
     for line in ["asp list", "asp show ASPID", "asp secret list ASPID", "asp cert list ASPID", "keys list"] {
@@ -72,10 +80,18 @@ fn no_secret_is_written_where_it_does_not_belong() {
         said.push(ended.out + &ended.err);
     }
 
-    let session: Value = serde_json::from_slice(&fs::read(place.path("session")).unwrap()).unwrap();
-    let mut secrets = BTreeMap::from([("client secret", CLIENT_SECRET), ("token", TOKEN), ("OTP", OTP)]);
+    let (taxpayers, gsps) = (kept_session(&place, "taxpayer"), kept_session(&place, "gsp"));
+    let kept_key = fs::read_to_string(place.path("asp-key/asp.key.pem")).unwrap();
+    let mut secrets = BTreeMap::from([
+        ("client secret", CLIENT_SECRET),
+        ("token", TOKEN),
+        ("OTP", OTP),
+        ("passphrase", PASSPHRASE),
+        ("private key of keygen", kept_key.lines().nth(9).unwrap()),
+        ("session key of `suvidha gst`", gsps["key"].as_str().unwrap()),
+    ]);
     for (name, key) in [("app key", "app_key"), ("SEK", "sek"), ("auth token", "auth_token")] {
-        secrets.insert(name, session[key].as_str().unwrap());
+        secrets.insert(name, taxpayers[key].as_str().unwrap());
     }
     secrets.extend(of_getkey.iter().map(|(name, secret)| (*name, secret.as_str())));
     gateway.stop();
@@ -93,6 +109,16 @@ fn no_secret_is_written_where_it_does_not_belong() {
     assert!(files >= 2, "the registry and its key must have been searched");
     let log = fs::read_to_string(place.path("err")).unwrap();
     assert!(log.contains("\"DEBUG\"") && log.contains(gstin), "the log must be of these calls, in full");
+}
+
+/// The session of a kind that the login in `session` keeps.
+fn kept_session(place: &Place, kind: &str) -> Value {
+    let of_kind = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(kind) && name.ends_with(".json")
+    };
+    let file = files_below(&place.path("session/sessions")).into_iter().find(of_kind).unwrap();
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
 /// Gets sessions, one of them in vain, and calls with one, in vain and well; gives all that is secret about it.
@@ -129,6 +155,11 @@ fn gateway_before(place: &Place, gstn: &str) -> (Server, String, Asp) {
     let asp = Asp::new(place, "--config gateway.toml");
     let import = format!("asp token import {} --environment sandbox --config gateway.toml", asp.aspid);
     place.run_with_input(&import, TOKEN).succeeds();
+    place.write("asp-secret", std::str::from_utf8(asp.secret.as_bytes()).unwrap());
+    place.write("passphrase", PASSPHRASE);
+    place.run("gst keygen --name Tools --passphrase-file passphrase").succeeds();
+    let register = format!("asp cert add {} asp-key/asp.cer", asp.aspid);
+    place.run(&format!("{register} --environment sandbox --config gateway.toml")).succeeds();
     let mut gateway = place.start("serve --config gateway.toml --log-level trace");
     gateway.wait_for_log("\"listening\"");
     let log = gateway.log();

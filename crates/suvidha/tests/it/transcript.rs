@@ -8,14 +8,27 @@ use crate::command::Place;
 
 #[test]
 fn the_readme_transcript_is_true() {
+    run_the_readme("gst login --demo");
+}
+
+#[test]
+fn the_readme_transcript_is_true_by_getkey_too() {
+    run_the_readme("gst login --demo --auth getkey");
+}
+
+/// Runs the README's steps with `login` in place of its `gst login --demo`.
+fn run_the_readme(login: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let steps = console_steps(&readme);
+    let mut steps = console_steps(&readme);
     let told = |part: &str| steps.iter().any(|step| step.command.contains(part));
     for part in ["gst login", "gst save", "gst status", "gst get", "gst summary", "gst file", "gst search"] {
         assert!(told(part), "the README no longer tells {part}");
     }
 
+    for step in &mut steps {
+        step.command = step.command.replace("gst login --demo", login);
+    }
     let place = Place::new();
     let (server, _) = place.start_ready("up --listen 127.0.0.1:0");
     for (step, printed) in steps.iter().zip(run(&place, &steps)) {

@@ -1,0 +1,204 @@
+//! `suvidha gst` as an ASP uses it day by day: who it is, what it keeps, and what it says when that is not enough.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+
+use serde_json::{Value, json};
+use suvidha_seam::Seam;
+
+use crate::command::{Ended, Place, get, gstr1, mode, recent_periods};
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The session files of the login kept in `session`, of a kind.
+fn sessions(place: &Place, kind: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(place.path("session/sessions")).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    files.filter(|path| name(path).starts_with(kind) && name(path).ends_with(".json")).collect()
+}
+
+#[test]
+fn an_asp_makes_its_key_registers_it_and_logs_in_with_the_pfx() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    let aspid = text(&ready["asp"]["aspid"]);
+    place.write("passphrase", "open-sesame\n");
+    place.write("secret", &text(&ready["asp"]["secret"]));
+    place.run("gst keygen --name TaxTools --passphrase-file passphrase").succeeds();
+
+    let login = |options: &str| -> Ended {
+        place.run(&format!(
+            "gst login --session session --gateway {} --aspid {aspid} --key asp-key/asp.pfx --gstin {} --username {} \
+             --otp 575757 {options}",
+            text(&ready["environments"]["sandbox"]),
+            text(&ready["taxpayer"]["gstin"]),
+            text(&ready["taxpayer"]["username"]),
+        ))
+    };
+    let files = "--asp-secret-file secret --passphrase-file passphrase";
+    login(files).fails(77, "GSP014");
+    place.run(&format!("asp cert add {aspid} asp-key/asp.cer --environment sandbox")).succeeds();
+    place.run_with_input("error GSP014", "").succeeds();
+    // A running gateway follows the registry within two seconds.
+    let mut ended = login(files);
+    for _ in 0..100 {
+        if ended.code == 0 {
+            break;
+        }
+        ended.fails(77, "GSP014");
+        thread::sleep(std::time::Duration::from_millis(100));
+        ended = login(files);
+    }
+    ended.succeeds();
+
+    // Nothing has to be said again, not even where the key lies.
+    let (period, payload) = (&recent_periods(1)[0], "gstr1.json");
+    place.write(payload, &gstr1(&text(&ready["taxpayer"]["gstin"]), period, "S/1"));
+    fs::create_dir(place.path("elsewhere")).unwrap();
+    place.run(&format!("gst save --session session --period {} --wait {payload}", period.0)).succeeds();
+    let told = place.json("gst session --session session");
+    assert_eq!((&told["auth"], &told["aspid"]), (&"getkey".into(), &aspid.as_str().into()));
+    for end in ["gsp_session_expires_at", "taxpayer_session_expires_at"] {
+        assert!(text(&told[end]).parse::<jiff::Timestamp>().unwrap() > Seam::system().now(), "{told}");
+    }
+    assert_eq!(sessions(&place, "gsp").len(), 1);
+
+    place.write("wrong", "another\n");
+    login("--asp-secret-file secret --passphrase-file wrong").fails(65, "does not open the .pfx");
+    place.write("wrong", "0123456789abcdef0123456789abcdef");
+    fs::remove_file(&sessions(&place, "gsp")[0]).unwrap();
+    login("--asp-secret-file wrong --passphrase-file passphrase").fails(77, "ASP secret");
+    server.stop();
+}
+
+#[test]
+fn a_login_is_for_its_owner_alone_and_forgets_on_logout() {
+    let place = Place::new();
+    let (server, _) = place.start_ready("up --listen 127.0.0.1:0");
+    for auth in ["token", "getkey"] {
+        place.run(&format!("gst login --demo --auth {auth} --session session")).succeeds();
+        assert_eq!(place.json("gst session --session session")["auth"], auth);
+        for directory in ["session", "session/sessions"] {
+            assert_eq!(mode(&place.path(directory)), 0o700);
+        }
+        for file in sessions(&place, "").iter().chain(&[place.path("session/login.json")]) {
+            assert_eq!(mode(file), 0o600, "{}", file.display());
+        }
+        place.run("gst logout --session session").succeeds();
+        assert!(!place.path("session/login.json").exists() && sessions(&place, "taxpayer").is_empty());
+        for line in ["gst session", "gst logout", "gst summary --period 042026"] {
+            place.run(&format!("{line} --session session")).fails(77, "no taxpayer is logged in");
+        }
+    }
+    server.stop();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_login_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (server, _) = place.start_ready("up --listen 127.0.0.1:0");
+    place.run("gst login --demo --session session").succeeds();
+    let login = place.path("session/login.json");
+    fs::set_permissions(&login, fs::Permissions::from_mode(0o644)).unwrap();
+    place.run("gst session --session session").fails(77, "others can read");
+    fs::set_permissions(&login, fs::Permissions::from_mode(0o600)).unwrap();
+    place.write("session/login.json", "{}");
+    place.run("gst session --session session").fails(65, "no login of this version");
+    server.stop();
+}
+
+#[test]
+fn commands_at_once_renew_a_session_once_and_lose_none() {
+    const COMMANDS: usize = 6;
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    place.run("gst login --demo --session session").succeeds();
+    about_to_end(&sessions(&place, "taxpayer")[0]);
+
+    let period = &recent_periods(1)[0].0;
+    thread::scope(|scope| {
+        for _ in 0..COMMANDS {
+            scope.spawn(|| place.run(&format!("gst summary --session session --period {period}")).succeeds());
+        }
+    });
+
+    let url = format!("{}/calls?limit=1000", text(&ready["gstn_management"]));
+    let (_, calls) = get(&url, "accept: application/json");
+    let calls = calls["calls"].as_array().unwrap_or_else(|| panic!("{calls}")).clone();
+    let count = |action: &str| calls.iter().filter(|call| call["action"] == action).count();
+    assert_eq!((count("REFRESHTOKEN"), count("RETSUM")), (1, COMMANDS));
+    place.run(&format!("gst summary --session session --period {period}")).succeeds();
+    server.stop();
+}
+
+/// Makes a session that GSTN holds for hours look as if it had a minute left.
+fn about_to_end(file: &PathBuf) {
+    let mut session: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let now = Seam::system().now();
+    session["issued_at"] = json!((now - jiff::SignedDuration::from_hours(6)).to_string());
+    session["expires_at"] = json!((now + jiff::SignedDuration::from_secs(60)).to_string());
+    fs::write(file, session.to_string()).unwrap();
+}
+
+#[test]
+fn what_is_missing_or_contradicts_itself_is_told_before_anything_is_sent() {
+    let place = Place::new();
+    place.write("token", "t\n");
+    place.write("secret", "0123456789abcdef0123456789abcdef\n");
+    place.write("short", "too short\n");
+    place.write("passphrase", "open-sesame\n");
+    place.run("gst keygen --name TaxTools --passphrase-file passphrase").succeeds();
+    let gateway = "--gateway http://127.0.0.1:9 --gstin 27AAPFU0939F1ZV --username u --otp 1 --session none";
+    let key = "--aspid 7857622155 --key asp-key/asp.key.pem";
+    let cases = [
+        ("--gstin 27AAPFU0939F1ZV", 64, "there is no gateway"),
+        (gateway, 64, "there is no ASP token"),
+        (&format!("{gateway} --auth getkey"), 64, "--aspid"),
+        (&format!("{gateway} --aspid 7857622155"), 64, "--key"),
+        (&format!("{gateway} {key}"), 64, "--asp-secret-file"),
+        (&format!("{gateway} {key} --token-file token"), 64, "--auth"),
+        (&format!("{gateway} {key} --asp-secret-file short"), 65, "must have 32"),
+        (&format!("{gateway} {key} --asp-secret-file none"), 65, "cannot read none"),
+        (&format!("{gateway} --aspid 12 --key asp-key/asp.key.pem --asp-secret-file secret"), 65, "aspid"),
+        (
+            &format!("{gateway} --aspid 7857622155 --key none --asp-secret-file secret"),
+            65,
+            "cannot read the key none",
+        ),
+        (&format!("{gateway} --aspid 7857622155 --key asp-key/asp.pfx"), 64, "--passphrase-file"),
+        (
+            &format!("{gateway} --aspid 7857622155 --key asp-key/asp.pem --asp-secret-file secret"),
+            65,
+            "private key",
+        ),
+        (&format!("{gateway} {key} --asp-secret-file secret --auth carrier-pigeon"), 64, "carrier-pigeon"),
+    ];
+    for (options, code, saying) in cases {
+        place.run(&format!("gst login {options}")).fails(code, saying);
+    }
+    let dead = place.run(&format!("gst login {gateway} {key} --asp-secret-file secret"));
+    dead.fails(69, "127.0.0.1:9");
+}
+
+#[test]
+fn secrets_come_from_standard_input_too() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    let (asp, gateway) = (&ready["asp"], text(&ready["environments"]["sandbox"]));
+    let search =
+        format!("gst search {} --session none --gateway {gateway}", text(&ready["taxpayer"]["gstin"]));
+    let by_getkey = format!(
+        "{search} --aspid {} --key {} --asp-secret-file -",
+        text(&asp["aspid"]),
+        text(&asp["private_key"])
+    );
+    place.run_with_input(&by_getkey, &format!("{}\n", text(&asp["secret"]))).succeeds();
+    place.run_with_input(&format!("{search} --token-file -"), &text(&asp["token"])).succeeds();
+    place.run_with_input(&by_getkey, "").fails(65, "standard input holds no ASP secret");
+    server.stop();
+}
