@@ -66,3 +66,8 @@ pub use login::PendingLogin;
 pub use session::{GspSession, Session, StoredSession};
 pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};
 pub use taxpayer::Taxpayer;
+
+/// The code in the guide for those who come from TaxProGST.API.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-taxprogst.md")]
+mod coming_from_taxprogst {}
