@@ -192,6 +192,15 @@ fn a_new_certificate_takes_the_place_of_all_others_after_the_overlap() {
     assert!(matches!(same, StoreError::InvalidCertificate { .. }), "{same}");
     let last = desk.registry.certificates(&aspid).unwrap().pop().unwrap();
     assert_eq!((last.id, last.until), (newest.id, None), "what is refused ends nothing");
+
+    desk.wait_minutes(30 * 24 * 60 + 1);
+    let snapshot = desk.snapshot();
+    let known = &snapshot.asp(&aspid).unwrap().getkey(Sandbox).certificates;
+    assert_eq!(
+        known.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+        [newest.id],
+        "the others are forgotten"
+    );
 }
 
 #[test]
