@@ -9,6 +9,18 @@ use http::HeaderValue;
 use crate::error::Error;
 
 /// What an ASP proves itself with. It belongs to one environment of the GSP: the sandbox or production, never both.
+///
+/// ```
+/// use suvidha_client::{Credentials, Gsp, SigningKey};
+///
+/// # fn main() -> Result<(), suvidha_client::Error> {
+/// # let pem = gstn::crypto::PrivateKey::generate_2048().pkcs8_pem();
+/// # let asp_secret = "jbSQ2dcV9kd9PfeYZmjWYigAqk7dbdST";
+/// let credentials = Credentials::getkey("7857622155", asp_secret, SigningKey::from_pem(pem.as_bytes())?);
+/// let gsp = Gsp::builder("https://gsp.example.in").credentials(credentials).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Credentials(Kind);
 

@@ -105,6 +105,29 @@ impl fmt::Display for Refusal {
 }
 
 /// What can go wrong with a call, by kind.
+///
+/// ```
+/// use suvidha_client::{Error, Taxpayer};
+///
+/// async fn save(taxpayer: &Taxpayer, json: &str) -> Result<String, Error> {
+///     match taxpayer.gstr1("042026".parse().map_err(|_| Error::Invalid("period".to_owned()))?).save(json).await {
+///         Err(Error::OtpRequired { .. }) => {
+///             taxpayer.request_otp().await?;
+///             Err(Error::Invalid("ask the taxpayer for the OTP, then save again".to_owned()))
+///         }
+///         Err(Error::Throttled { retry_after, .. }) => {
+///             Err(Error::Invalid(format!("come back in {:?}", retry_after.unwrap_or_default())))
+///         }
+///         Err(error) => {
+///             // For people: what was said, by whom, what to do, and what to name when asking for help.
+///             eprintln!("{error} (from {}): {}", error.origin(), error.remedy().unwrap_or_default());
+///             eprintln!("code {:?}, request {:?}", error.code(), error.request_id());
+///             Err(error)
+///         }
+///         saved => saved,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

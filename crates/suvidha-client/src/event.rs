@@ -26,6 +26,25 @@ use crate::error::Error;
 /// after a renewal all calls that wait for it; one that waits for another call of the same [`Gsp`](crate::Gsp) may wait
 /// for ever. Hand longer work to a channel. A handler that panics is not let through: the panic hook reports it, the call
 /// goes on, and the other handlers still hear of the event.
+///
+/// ```
+/// use suvidha_client::{Credentials, Event, Gsp};
+///
+/// # fn main() -> Result<(), suvidha_client::Error> {
+/// let (send, receive) = std::sync::mpsc::channel();
+/// let gsp = Gsp::builder("https://gsp.example.in")
+///     .credentials(Credentials::token("an-example"))
+///     .on_event(move |event| match event {
+///         Event::SessionRefreshed { session_id, expires_at, .. } => println!("{session_id} until {expires_at}"),
+///         Event::OtpRequired { gstin, .. } => drop(send.send(format!("please log in: {gstin}"))),
+///         Event::CallFinished { call, outcome: Err(error), .. } => eprintln!("{} failed: {error}", call.action),
+///         _ => (),
+///     })
+///     .build()?;
+/// # drop((gsp, receive));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -67,7 +86,8 @@ pub enum Event {
         /// The taxpayer's user name at the GST portal.
         username: String,
     },
-    /// The gateway's clock differs so much that it refused ours; from now on GetKey goes by the gateway's.
+    /// The gateway's clock differs so much that it refused GetKey (GSP660). From now on GetKey goes by the gateway's `Date`,
+    /// up to a day apart. Set this machine's clock all the same: other programs go by it.
     #[non_exhaustive]
     ClockCorrected {
         /// How far the gateway's clock is ahead of this machine's, in seconds; negative if it is behind.

@@ -107,12 +107,11 @@ impl<R: Renewal> Keeper<R> {
 
     /// A session in place of `dead`, which the other side says is over: the one that came meanwhile, or a new one.
     pub(crate) async fn after(self: &Arc<Self>, dead: &R::Session) -> Result<Arc<R::Session>, Error> {
-        self.mark_over(dead);
-        let session = self.session().await?;
-        if session.id() != dead.id() {
-            return Ok(session);
+        if let Some(held) = &mut self.state().held
+            && held.session.id() == dead.id()
+        {
+            held.over = true;
         }
-        // From a renewal that was under way and failed, when nobody knew yet that the old session is over.
         self.session().await
     }
 
@@ -167,14 +166,6 @@ impl<R: Renewal> Keeper<R> {
             removed.map_err(|error| self.store_failed("remove", error))?;
         }
         Ok(())
-    }
-
-    fn mark_over(&self, dead: &R::Session) {
-        if let Some(held) = &mut self.state().held
-            && held.session.id() == dead.id()
-        {
-            held.over = true;
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<R::Session>> {
@@ -248,8 +239,7 @@ impl<R: Renewal> Keeper<R> {
                 Ok(held.session)
             }
             Err(error) => match good {
-                Some(good) if !force => {
-                    self.postpone(good, &error);
+                Some(good) if !force && self.postpone(good, &error) => {
                     self.renewal.failed(&good.session, &error);
                     Ok(Arc::clone(&good.session))
                 }
@@ -311,15 +301,18 @@ impl<R: Renewal> Keeper<R> {
         held
     }
 
-    /// Where only an OTP helps there is nothing to try until the session ends.
-    fn postpone(&self, good: &Held<R::Session>, error: &Error) {
+    /// Goes on with `good` for now; false if the other side has said meanwhile that it is over. Where only an OTP helps
+    /// there is nothing to try until it ends.
+    fn postpone(&self, good: &Held<R::Session>, error: &Error) -> bool {
         let end = good.session.expires_at();
         let next = self.renewal.seam().now().saturating_add(NEXT_TRY).unwrap_or(end);
-        if let Some(held) = &mut self.state().held
-            && held.session.id() == good.session.id()
-        {
+        let mut state = self.state();
+        let held = state.held.as_mut().filter(|held| held.session.id() == good.session.id() && !held.over);
+        if let Some(held) = held {
             held.due_at = if matches!(error, Error::OtpRequired { .. }) { end } else { next.min(end) };
+            return true;
         }
+        false
     }
 }
 
@@ -330,4 +323,158 @@ fn holds_until(error: &Error) -> Option<Instant> {
         _ => return None,
     };
     Some(Instant::now() + holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use suvidha_seam::ManualClock;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::error::{Origin, Refusal};
+    use crate::session::GspSession;
+    use crate::store::MemoryStore;
+
+    /// Renews as the test says, when the test says.
+    struct Told {
+        key: SessionKey,
+        store: MemoryStore,
+        seam: Seam,
+        clock: Arc<ManualClock>,
+        begun: mpsc::UnboundedSender<()>,
+        outcomes: AsyncMutex<mpsc::UnboundedReceiver<Result<GspSession, Error>>>,
+    }
+
+    impl Renewal for Told {
+        type Session = GspSession;
+
+        fn key(&self) -> &SessionKey {
+            &self.key
+        }
+
+        fn store(&self) -> &dyn SessionStore {
+            &self.store
+        }
+
+        fn seam(&self) -> &Seam {
+            &self.seam
+        }
+
+        async fn renew(&self, _: Option<&GspSession>) -> Result<GspSession, Error> {
+            self.begun.send(()).unwrap();
+            self.outcomes.lock().await.recv().await.unwrap()
+        }
+
+        fn renewed(&self, _: &GspSession) {}
+
+        fn failed(&self, _: &GspSession, _: &Error) {}
+
+        fn lost(&self) {}
+    }
+
+    struct Story {
+        keeper: Arc<Keeper<Told>>,
+        begun: mpsc::UnboundedReceiver<()>,
+        outcomes: mpsc::UnboundedSender<Result<GspSession, Error>>,
+    }
+
+    impl Story {
+        fn begin() -> Self {
+            let clock = Arc::new(ManualClock::at("2026-05-01T10:00:00Z".parse().unwrap()));
+            let (begun, begun_here) = mpsc::unbounded_channel();
+            let (outcomes, outcomes_there) = mpsc::unbounded_channel();
+            let told = Told {
+                key: SessionKey::Gsp { gateway: "g".to_owned(), aspid: "7857622155".parse().unwrap() },
+                store: MemoryStore::new(),
+                seam: Seam { clock: clock.clone(), ..Seam::system() },
+                clock,
+                begun,
+                outcomes: AsyncMutex::new(outcomes_there),
+            };
+            Self { keeper: Keeper::new(told), begun: begun_here, outcomes }
+        }
+
+        /// A session of two hours from now.
+        fn session(&self, id: &str) -> GspSession {
+            let end = self.keeper.renewal.seam.now() + jiff::SignedDuration::from_hours(2);
+            GspSession::new(id, &gstn::crypto::base64::encode([1; 32]), end).unwrap()
+        }
+
+        fn advance(&self, minutes: i64) {
+            self.keeper.renewal.clock.advance(minutes * 60_000);
+        }
+
+        /// Somebody who needs a session now.
+        fn caller(&self) -> tokio::task::JoinHandle<Result<String, Error>> {
+            let keeper = self.keeper.clone();
+            tokio::spawn(async move { keeper.session().await.map(|session| session.id().to_owned()) })
+        }
+    }
+
+    fn refused(code: &str) -> Error {
+        Error::Refused(Box::new(Refusal::new(code, "no", Origin::Gsp)))
+    }
+
+    #[tokio::test]
+    async fn a_session_found_dead_during_a_renewal_that_fails_does_not_serve_on() {
+        let mut story = Story::begin();
+        let first = story.session("first");
+        story.keeper.put(first.clone()).await.unwrap();
+        story.advance(115);
+        let early = story.caller();
+        story.begun.recv().await.unwrap();
+        let keeper = story.keeper.clone();
+        let struck = tokio::spawn(async move { keeper.after(&first).await.map(drop) });
+        tokio::task::yield_now().await;
+        story.outcomes.send(Err(refused("GSP013"))).unwrap();
+        assert_eq!(early.await.unwrap().unwrap_err().code(), Some("GSP013"));
+        assert_eq!(struck.await.unwrap().unwrap_err().code(), Some("GSP013"));
+    }
+
+    #[tokio::test]
+    async fn an_ended_session_in_the_store_does_not_displace_a_good_one() {
+        let story = Story::begin();
+        let ended = story.session("ended");
+        story.advance(119);
+        story.keeper.put(story.session("good")).await.unwrap();
+        story.advance(119);
+        story.keeper.renewal.store.save(&story.keeper.renewal.key, &ended.stored()).await.unwrap();
+        story.outcomes.send(Err(refused("GSP013"))).unwrap();
+        assert_eq!(story.caller().await.unwrap().unwrap(), "good");
+    }
+
+    #[tokio::test]
+    async fn a_forced_renewal_is_not_content_with_one_that_is_under_way() {
+        let mut story = Story::begin();
+        let caller = story.caller();
+        story.begun.recv().await.unwrap();
+        let keeper = story.keeper.clone();
+        let forced =
+            tokio::spawn(async move { keeper.refresh().await.map(|session| session.id().to_owned()) });
+        tokio::task::yield_now().await;
+        story.outcomes.send(Ok(story.session("first"))).unwrap();
+        story.outcomes.send(Ok(story.session("second"))).unwrap();
+        assert_eq!(caller.await.unwrap().unwrap(), "first");
+        assert_eq!(forced.await.unwrap().unwrap(), "second");
+        assert_eq!(story.caller().await.unwrap().unwrap(), "second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_no_holds_for_a_moment_and_throttling_as_long_as_the_gateway_says() {
+        let retry_after = Some(Duration::from_secs(20));
+        let refusal = Box::new(Refusal::new("GSP025", "slow down", Origin::Gsp));
+        let throttled = Error::Throttled { refusal, retry_after };
+        for (error, holds) in [(refused("GSP013"), 1), (throttled, 20)] {
+            let mut story = Story::begin();
+            story.outcomes.send(Err(error.clone())).unwrap();
+            for _ in 0..50 {
+                assert_eq!(story.caller().await.unwrap().unwrap_err().code(), error.code());
+            }
+            tokio::time::advance(Duration::from_secs(holds)).await;
+            story.outcomes.send(Ok(story.session("new"))).unwrap();
+            assert_eq!(story.caller().await.unwrap().unwrap(), "new");
+            assert_eq!((story.begun.try_recv(), story.begun.try_recv()), (Ok(()), Ok(())));
+            assert!(story.begun.try_recv().is_err());
+        }
+    }
 }

@@ -1,18 +1,23 @@
 //! The ASP's side of GST: log a taxpayer in and call GSTN through a GSP.
 //!
-//! The cryptography of GSTN (app key, RSA, OTP, session key, HMAC) is done here; programs see JSON.
+//! Four lines, and a taxpayer is logged in:
 //!
 //! ```no_run
-//! use suvidha_client::{Credentials, Gsp, Patience, SummaryKind};
-//!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let token = Credentials::token(std::env::var("SUVIDHA_TOKEN")?);
-//! let gsp = Gsp::builder("http://127.0.0.1:8080").credentials(token).build()?;
-//!
-//! // GSTN sends the OTP to the taxpayer; in a sandbox it is 575757.
+//! # use suvidha_client::{Credentials, Gsp, SigningKey};
+//! # async fn example(aspid: &str, secret: &str, passphrase: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let key = SigningKey::from_pfx(std::fs::read("asp.pfx")?, passphrase)?;
+//! let gsp = Gsp::builder("https://gsp.example.in").credentials(Credentials::getkey(aspid, secret, key)).build()?;
 //! let taxpayer = gsp.taxpayer("33AANCS2882A1ZG".parse()?, "TN_NT2.2265");
 //! taxpayer.request_otp().await?.verify("575757").await?;
+//! # Ok(())
+//! # }
+//! ```
 //!
+//! From there on calls are all there is:
+//!
+//! ```no_run
+//! # use suvidha_client::{Patience, SummaryKind, Taxpayer};
+//! # async fn example(taxpayer: Taxpayer) -> Result<(), Box<dyn std::error::Error>> {
 //! // GSTR-1 of April 2026: save, wait for GSTN, read the summary.
 //! let gstr1 = taxpayer.gstr1("042026".parse()?);
 //! let reference_id = gstr1.save(std::fs::read("gstr1.json")?).await?;
@@ -23,12 +28,27 @@
 //! # }
 //! ```
 //!
-//! Every other API of GSTN is an [`ApiCall`] away. Errors come by kind ([`Error`]) and know GSTN's code, whose fault
-//! it was ([`Origin`]) and what to do.
+//! # What is done for you
+//! - **The ASP's session with the GSP.** [`Credentials`] are a static token, or what GetKey takes. With GetKey a session
+//!   is got when the first call needs it, and renewed before it ends: once, however many calls wait, and not by a whole
+//!   fleet at once. Where the gateway says that it died early, it is renewed and the call repeated, once.
+//! - **The taxpayer's session at GSTN.** A [`Taxpayer`] refreshes it while the taxpayer's consent lasts, in the same way.
+//!   When only an OTP helps, calls fail with [`Error::OtpRequired`].
+//! - **The cryptography of GSTN**: app key, RSA, OTP, session keys, HMAC. Programs see JSON. What does not verify is
+//!   refused.
+//! - **Keeping.** A [`SessionStore`] keeps both kinds of session, in memory ([`MemoryStore`]), in files ([`FileStore`]), or
+//!   in the database of the application.
+//! - **Telling.** [`Event`]s say when sessions are renewed, when an OTP is needed, and when calls begin and end.
 //!
-//! Sessions are kept in a [`SessionStore`]. Nothing here prints or logs a secret.
+//! Errors come by kind ([`Error`]) and know GSTN's code, whose fault it was ([`Origin`]), the gateway's request id and what
+//! to do. Every other API of GSTN is an [`ApiCall`] away.
 //!
-//! Everything runs on the caller's tokio runtime. A connection belongs to the runtime on which it was made.
+//! Nothing here prints or logs, and nothing that can be printed holds a secret. Everything runs on the caller's tokio
+//! runtime, which needs its I/O and time drivers; there is no global state. TLS is rustls: the gateway's name and chain are
+//! always verified.
+//!
+//! Types of other crates in this interface are re-exported here: those of GST's identifiers, [`Timestamp`] of `jiff`, and
+//! what holds time still in tests ([`seam`]).
 
 mod answer;
 mod base_url;
@@ -50,6 +70,28 @@ mod store;
 mod taxpayer;
 mod tls;
 mod transport;
+
+/// Where time and randomness come from, so that the tests of an application can hold them: see [`GspBuilder::seam`].
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use suvidha_client::seam::{ManualClock, Seam};
+/// use suvidha_client::{Credentials, Gsp};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = Arc::new(ManualClock::at("2026-05-01T10:00:00Z".parse()?));
+/// let gsp = Gsp::builder("http://127.0.0.1:8080")
+///     .credentials(Credentials::token("an-example"))
+///     .seam(Seam { clock: clock.clone(), ..Seam::system() })
+///     .build()?;
+/// clock.advance(6 * 60 * 60 * 1000);
+/// # Ok(())
+/// # }
+/// ```
+pub mod seam {
+    pub use suvidha_seam::{Clock, ManualClock, Rng, Seam, SeededRng, SystemClock, SystemRng};
+}
 
 pub use builder::GspBuilder;
 pub use call::ApiCall;

@@ -104,9 +104,9 @@ impl GetKey {
             return Err(refused(401, "GSP661"));
         }
         assert!(!call.header("txn").is_empty());
-        let number = u8::try_from(self.asked).unwrap();
-        let key = AspEk::from_bytes([0x60 ^ number; 32]);
-        let session_id = format!("gsp-session-{number}");
+        let number = self.asked % 256;
+        let key = AspEk::from_bytes([0x60 ^ u8::try_from(number).unwrap(); 32]);
+        let session_id = format!("gsp-session-{}", self.asked);
         let mut reply = json!({"session_id": session_id, "validity_min": self.validity_min,
             "txn": call.header("txn"), "message": "", "status_cd": "1"});
         for (name, text) in ["enc_key", "enc_key_next"].into_iter().zip(&self.secrets) {
