@@ -140,6 +140,8 @@ impl ProofOptions {
         } else {
             None
         };
+        // Before a person is asked for more.
+        signing_key(key, passphrase.as_ref())?;
         let asp_secret = Wanted {
             what: "ASP secret",
             file: self.asp_secret_file.as_deref(),

@@ -1,4 +1,4 @@
-//! `suvidha gst keygen`: an ASP's key pair, as openssl sees it.
+//! `suvidha gst keygen`: an ASP's key pair, as openssl, Java and Node see it.
 
 use std::fs;
 use std::process::Command;
@@ -18,10 +18,17 @@ fn keygen(place: &Place, options: &str) -> Value {
 
 /// What openssl says, run in the directory of `place`.
 fn openssl(place: &Place, line: &str) -> String {
-    let command = Command::new("openssl").args(line.split_whitespace()).current_dir(place.path(".")).output();
-    let output = command.expect("openssl is installed");
+    told(place, "openssl", &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// What a program says that must end well.
+fn told(place: &Place, program: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
+    // What some environments make Java say on standard error.
+    command.args(arguments).current_dir(place.path(".")).env_remove("JAVA_TOOL_OPTIONS");
+    let output = command.output().unwrap_or_else(|error| panic!("{program} must be installed: {error}"));
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "openssl {line}: {told}");
+    assert!(output.status.success(), "{program} {arguments:?}: {told}");
     told
 }
 
@@ -52,6 +59,24 @@ fn openssl_reads_all_that_keygen_makes() {
     openssl(&place, "pkcs12 -in asp-key/asp.pfx -nodes -passin file:passphrase -out both.pem");
     assert_eq!(openssl(&place, "rsa -in both.pem -noout -modulus"), modulus);
     assert_eq!(openssl(&place, "x509 -in both.pem -noout -modulus"), modulus);
+}
+
+#[test]
+fn java_and_node_open_the_pfx() {
+    let place = Place::new();
+    let made = keygen(&place, "");
+    let list =
+        ["-list", "-v", "-storetype", "PKCS12", "-keystore", "asp-key/asp.pfx", "-storepass", PASSPHRASE];
+    let listed = told(&place, "keytool", &list);
+    assert!(listed.contains("Alias name: taxtools") && listed.contains("PrivateKeyEntry"), "{listed}");
+    let fingerprint = made["sha256_fingerprint"].as_str().unwrap();
+    assert!(listed.replace(':', "").to_lowercase().contains(fingerprint), "{listed}");
+
+    let open = format!(
+        "require('tls').createSecureContext({{pfx: require('fs').readFileSync('asp-key/asp.pfx'), \
+         passphrase: '{PASSPHRASE}'}})"
+    );
+    told(&place, "node", &["-e", &open]);
 }
 
 #[test]
