@@ -15,8 +15,10 @@ use crate::transport::Answer;
 /// What a call is part of: the same code does not mean the same everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Without a taxpayer session: the way to one, or a public API.
+    /// Without a taxpayer session: the way to one.
     Outside,
+    /// Reading what is public, without a session.
+    Public,
     /// Prolonging a session.
     Refresh,
     /// Reading within a session.
@@ -31,10 +33,11 @@ const SESSION_OVER: [&str; 7] =
 /// Of REFRESHTOKEN alone: the period the taxpayer consented to is over.
 const CONSENT_OVER: [&str; 2] = ["AUTH002", "AUTH4037"];
 /// Codes by which a read says that there is nothing (gstn.md 4.1).
-const NOTHING_THERE: [&str; 10] = [
+const NOTHING_THERE: [&str; 11] = [
     "EINV30107",
     "EINV30108",
     "EINV30118",
+    "FO8000",
     "RET11416",
     "RET11417",
     "RET13508",
@@ -115,10 +118,9 @@ fn origin_of(code: &str) -> Origin {
 
 fn classify(refusal: Refusal, answer: &Answer, stage: Stage) -> Error {
     let code = refusal.code.as_str();
-    let in_session = matches!(stage, Stage::Read | Stage::Write);
-    let over = SESSION_OVER.contains(&code) && stage != Stage::Outside
+    let over = SESSION_OVER.contains(&code) && !matches!(stage, Stage::Outside | Stage::Public)
         || CONSENT_OVER.contains(&code) && stage == Stage::Refresh;
-    let nothing = in_session && stage == Stage::Read && NOTHING_THERE.contains(&code);
+    let nothing = matches!(stage, Stage::Read | Stage::Public) && NOTHING_THERE.contains(&code);
     let refusal = Box::new(refusal);
     if answer.status == StatusCode::TOO_MANY_REQUESTS {
         let seconds = answer.header("retry-after").and_then(|seconds| seconds.trim().parse().ok());

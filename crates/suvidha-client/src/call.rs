@@ -1,112 +1,15 @@
 //! A call within a taxpayer's session: sealed on the way out, opened and verified on the way in.
 
-use std::fmt;
-
-use gstn::crypto::base64;
-use gstn::envelope::{self, Reply};
-use gstn::{Gstin, ReturnPeriod, headers};
-use http::Method;
-use serde::Serialize;
+use gstn::envelope::Reply;
 use serde_json::Value;
 
 use crate::answer::{Stage, protocol, read};
+use crate::api_call::ApiCall;
 use crate::error::Error;
-use crate::gsp::{Outgoing, put};
+use crate::gsp::Outgoing;
 use crate::session::Session;
 use crate::taxpayer::Taxpayer;
 use crate::transport::Answer;
-
-/// One call of a GSTN API, before its cryptography. `gstin` goes along by itself.
-#[derive(Clone)]
-#[must_use]
-pub struct ApiCall {
-    method: Method,
-    path: String,
-    action: String,
-    ret_period: Option<ReturnPeriod>,
-    form: Option<Form>,
-    query: Vec<(String, String)>,
-    payload: Option<Vec<u8>>,
-}
-
-/// What `rtn_typ`, `userrole` and `api_version` say about a call of a form.
-#[derive(Clone)]
-struct Form {
-    name: &'static str,
-    version: &'static str,
-}
-
-impl fmt::Debug for ApiCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.payload.as_ref().map(Vec::len);
-        write!(f, "ApiCall({} {} {}, payload bytes: {bytes:?})", self.method, self.path, self.action)
-    }
-}
-
-impl ApiCall {
-    /// A reading call, e.g. `ApiCall::get("taxpayerapi/v4.0/returns/gstr1", "B2B")`.
-    pub fn get(path: impl Into<String>, action: impl Into<String>) -> Self {
-        Self::new(Method::GET, path.into(), action.into())
-    }
-
-    /// A changing call by `POST`.
-    pub fn post(path: impl Into<String>, action: impl Into<String>) -> Self {
-        Self::new(Method::POST, path.into(), action.into())
-    }
-
-    /// A changing call by `PUT`.
-    pub fn put(path: impl Into<String>, action: impl Into<String>) -> Self {
-        Self::new(Method::PUT, path.into(), action.into())
-    }
-
-    fn new(method: Method, path: String, action: String) -> Self {
-        Self { method, path, action, ret_period: None, form: None, query: Vec::new(), payload: None }
-    }
-
-    /// The tax period: the header `ret_period`, and on a reading call the query's.
-    pub fn ret_period(mut self, period: ReturnPeriod) -> Self {
-        self.ret_period = Some(period);
-        self
-    }
-
-    /// The headers `rtn_typ` and `userrole` (e.g. `GSTR1`) and `api_version` (e.g. `4.1`).
-    pub fn form(mut self, name: &'static str, version: &'static str) -> Self {
-        self.form = Some(Form { name, version });
-        self
-    }
-
-    /// One more parameter of the query; it is percent-encoded.
-    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query.push((name.into(), value.into()));
-        self
-    }
-
-    /// The payload, as the JSON text that GSTN shall read, byte for byte.
-    pub fn payload_text(mut self, json: impl Into<Vec<u8>>) -> Self {
-        self.payload = Some(json.into());
-        self
-    }
-
-    /// The payload, to be written as JSON.
-    pub fn payload(self, payload: &impl Serialize) -> Result<Self, Error> {
-        let json = serde_json::to_vec(payload)
-            .map_err(|error| Error::Invalid(format!("the payload cannot be written as JSON: {error}")))?;
-        Ok(self.payload_text(json))
-    }
-
-    /// The path with its query: all of it on a reading call, on others only what was asked for.
-    fn target(&self, gstin: &Gstin) -> String {
-        let period = self.ret_period.map(|period| period.to_string());
-        let mut pairs = Vec::new();
-        if self.method == Method::GET {
-            pairs.push(("action", self.action.as_str()));
-            pairs.push(("gstin", gstin.as_str()));
-            pairs.extend(period.as_deref().map(|period| ("ret_period", period)));
-        }
-        pairs.extend(self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        with_query(&self.path, &pairs)
-    }
-}
 
 impl Taxpayer {
     /// Makes a call and returns what GSTN answered, decrypted and verified; `null` where it said only "done".
@@ -117,14 +20,27 @@ impl Taxpayer {
     /// # Errors
     /// [`Error::OtpRequired`] where the taxpayer must log in again, and every other kind of [`Error`].
     pub async fn call(&self, call: ApiCall) -> Result<Value, Error> {
-        let text = self.call_text(call).await?;
-        if text.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&text).map_err(|_| Error::Protocol {
-            what: "what GSTN's answer decrypts to is not JSON".to_owned(),
-            request_id: None,
-        })
+        json(&self.call_text(call).await?)
+    }
+
+    /// An API of GSTN's catalogue by name, with the cryptography done: `input` is the query of an API that reads, and the
+    /// payload of one that writes. [`ApiCall::named`] says how names are written, and takes what this does not: a
+    /// payload byte for byte, a header, a signature.
+    ///
+    /// ```no_run
+    /// use serde_json::json;
+    ///
+    /// # async fn example(taxpayer: suvidha_client::Taxpayer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let statement = taxpayer.call_raw("returns/gstr2b", "GET2B", json!({"rtnprd": "042026"})).await?;
+    /// println!("{}", statement["data"]["itcsumm"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with near misses where the catalogue has no such API, and as [`call`](Self::call).
+    pub async fn call_raw(&self, path: &str, action: &str, input: Value) -> Result<Value, Error> {
+        self.call(ApiCall::named(path, action)?.input(&input)?).await
     }
 
     /// As [`call`](Self::call), but the JSON text as GSTN wrote it; empty where it said only "done".
@@ -132,47 +48,21 @@ impl Taxpayer {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn call_text(&self, call: ApiCall) -> Result<Vec<u8>, Error> {
-        self.call_sealed(&call, |session| {
-            let sealed = session.sek.encrypt_request(call.payload.as_ref()?);
-            Some(envelope::Request {
-                action: Some(call.action.clone()),
-                data: Some(sealed.data),
-                hmac: Some(sealed.hmac),
-                ..Default::default()
-            })
-        })
-        .await
-    }
-
-    /// Makes a call whose body is sealed by `seal`, under the session it goes out with.
-    pub(crate) async fn call_sealed(
-        &self,
-        call: &ApiCall,
-        seal: impl Fn(&Session) -> Option<envelope::Request>,
-    ) -> Result<Vec<u8>, Error> {
-        let target = call.target(self.gstin());
-        let stage = if call.method == Method::GET { Stage::Read } else { Stage::Write };
+        if call.is_public() {
+            return self.gsp().public(&call).await;
+        }
+        let target = call.target(Some(self.gstin()));
+        let stage = if call.is_read() { Stage::Read } else { Stage::Write };
         let prepare = |session: &Session| {
             let mut headers = self.session_headers(session)?;
-            if let Some(period) = call.ret_period {
-                put(&mut headers, headers::RET_PERIOD, &period.to_string())?;
-            }
-            if let Some(form) = &call.form {
-                put(&mut headers, headers::RTN_TYP, form.name)?;
-                put(&mut headers, headers::USERROLE, form.name)?;
-                put(&mut headers, headers::API_VERSION, form.version)?;
-            }
-            let body = match seal(session) {
-                Some(body) => to_json(&body)?,
-                None => Vec::new(),
-            };
+            call.put_headers(&mut headers)?;
             Ok(Outgoing {
-                method: call.method.clone(),
+                method: call.method().clone(),
                 target: &target,
-                action: &call.action,
+                action: call.action(),
                 gstin: Some(*self.gstin()),
                 headers,
-                body: body.into(),
+                body: call.seal(&session.sek)?.into(),
             })
         };
         self.in_session(prepare, |session, answer| open(session, answer, stage)).await
@@ -191,66 +81,13 @@ fn open(session: &Session, answer: &Answer, stage: Stage) -> Result<Vec<u8>, Err
     }
 }
 
-pub(crate) fn to_json(body: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(body)
-        .map_err(|error| Error::Invalid(format!("the request cannot be written: {error}")))
-}
-
-/// `path?name=value&…`, values percent-encoded.
-pub(crate) fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
-    let mut target = path.to_owned();
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        target.push(if at == 0 { '?' } else { '&' });
-        percent_encode(name, &mut target);
-        target.push('=');
-        percent_encode(value, &mut target);
+/// The JSON of an answer; `null` where it was only "done".
+pub(crate) fn json(text: &[u8]) -> Result<Value, Error> {
+    if text.is_empty() {
+        return Ok(Value::Null);
     }
-    target
-}
-
-fn percent_encode(text: &str, into: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                into.push(char::from(byte))
-            }
-            _ => into.push_str(&format!("%{byte:02X}")),
-        }
-    }
-}
-
-/// A filing's body: the summary sealed, signed with the EVC, and without an HMAC (gstn.md section 7).
-pub(crate) fn evc_filing(
-    session: &Session,
-    action: &str,
-    json: &[u8],
-    pan: &str,
-    otp: &str,
-) -> envelope::Request {
-    envelope::Request {
-        action: Some(action.to_owned()),
-        data: Some(session.sek.encrypt_request(json).data),
-        sign: Some(gstn::crypto::evc_sign(pan, otp, &base64::encode(json))),
-        st: Some("EVC".to_owned()),
-        sid: Some(gstn::crypto::evc_sid(pan, otp)),
-        ..Default::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_cannot_break_out_of_its_value() {
-        let target = with_query("p", &[("ctin", "A&b=c d/é"), ("from_time", "01-04-2026")]);
-        assert_eq!(target, "p?ctin=A%26b%3Dc%20d%2F%C3%A9&from_time=01-04-2026");
-        assert_eq!(with_query("p", &[]), "p");
-    }
-
-    #[test]
-    fn debug_shows_no_payload() {
-        let call = ApiCall::put("p", "RETSAVE").payload_text("{\"hidden\":1}");
-        assert!(!format!("{call:?}").contains("hidden"));
-    }
+    serde_json::from_slice(text).map_err(|_| Error::Protocol {
+        what: "what GSTN's answer decrypts to is not JSON".to_owned(),
+        request_id: None,
+    })
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use suvidha_seam::Seam;
 
 use crate::answer::{Stage, check, protocol, read};
-use crate::call::to_json;
+use crate::api_call::to_json;
 use crate::credentials::{GetKeyCredentials, secret_header};
 use crate::error::Error;
 use crate::event::Event;

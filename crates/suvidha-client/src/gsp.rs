@@ -280,10 +280,12 @@ impl Gsp {
         outcome
     }
 
-    /// The headers every call has, but for its `txn`: `state-cd` and `ip-usr`.
-    pub(crate) fn common_headers(&self, state: StateCode) -> Result<HeaderMap, Error> {
+    /// The headers every call has, but for its `txn`: `ip-usr`, and `state-cd` where it is about a taxpayer.
+    pub(crate) fn common_headers(&self, state: Option<StateCode>) -> Result<HeaderMap, Error> {
         let mut map = HeaderMap::new();
-        put(&mut map, headers::STATE_CD, state.as_str())?;
+        if let Some(state) = state {
+            put(&mut map, headers::STATE_CD, state.as_str())?;
+        }
         put(&mut map, headers::IP_USR, self.0.wire.ip_usr.as_str())?;
         Ok(map)
     }

@@ -3,16 +3,15 @@
 use gstn::{Pan, ReturnPeriod};
 use serde_json::{Value, json};
 
-use crate::call::{ApiCall, evc_filing};
+use crate::api_call::ApiCall;
 use crate::error::Error;
-use crate::job::{Patience, ReturnStatus};
-use crate::session::Session;
+use crate::job::ReturnStatus;
+use crate::patience::Patience;
 use crate::taxpayer::Taxpayer;
 
 /// Newest versions seen in the field (gstn.md 3.1, 3.2).
 const SAVE: &str = "taxpayerapi/v4.1/returns/gstr1";
 const READ: &str = "taxpayerapi/v4.0/returns/gstr1";
-const STATUS: &str = "taxpayerapi/v1.1/returns";
 const PROCEED: &str = "taxpayerapi/v1.1/returns/gstrptf";
 const FORM: &str = "GSTR1";
 /// GSTR-1 in EVCOTP's `form_type`.
@@ -93,12 +92,7 @@ impl Gstr1 {
 
     /// What has become of a save, reset or proceed-to-file.
     pub async fn status(&self, reference_id: &str) -> Result<ReturnStatus, Error> {
-        let call = ApiCall::get(STATUS, "RETSTATUS").ret_period(self.period).query("ref_id", reference_id);
-        let raw = self.taxpayer.call(call).await.map_err(unknown_job)?;
-        ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
-            what: "GSTN's answer to RETSTATUS has no status".to_owned(),
-            request_id: None,
-        })
+        self.taxpayer.return_status(self.period, reference_id).await
     }
 
     /// Asks for the status until GSTN has finished. [`Error::StillProcessing`] when patience ends first.
@@ -111,20 +105,9 @@ impl Gstr1 {
         &self,
         reference_id: &str,
         patience: Patience,
-        mut progress: impl FnMut(&ReturnStatus),
+        progress: impl FnMut(&ReturnStatus),
     ) -> Result<ReturnStatus, Error> {
-        let mut pauses = patience.pauses();
-        loop {
-            let status = self.status(reference_id).await?;
-            progress(&status);
-            if status.progress.is_final() {
-                return Ok(status);
-            }
-            match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(Error::StillProcessing { reference_id: reference_id.to_owned() }),
-            }
-        }
+        self.taxpayer.wait_for(self.period, reference_id, patience, progress).await
     }
 
     /// The saved rows of a section: `B2B`, `B2CL`, `CDNR`, `EXP`, `HSNSUM` … `query` narrows them down, e.g. by `ctin`.
@@ -176,27 +159,14 @@ impl Gstr1 {
     /// acknowledgement number (ARN). There is no way back.
     pub async fn file_with_evc(&self, summary: &Summary, pan: &Pan, otp: &str) -> Result<String, Error> {
         let call = ApiCall::post(READ, "RETFILE").ret_period(self.period).form(FORM, "4.0");
-        let seal = |session: &Session| {
-            Some(evc_filing(session, "RETFILE", summary.text(), pan.as_str(), otp.trim()))
-        };
-        let reply = self.taxpayer.call_sealed(&call, seal).await?;
+        let signed = call.payload_text(summary.text()).sign_with_evc(pan, otp);
+        let reply = self.taxpayer.call_text(signed).await?;
         text_of(&reply, "ack_num")
     }
 
     async fn start(&self, call: ApiCall) -> Result<String, Error> {
         let reply = self.taxpayer.call_text(call.ret_period(self.period)).await?;
         text_of(&reply, "reference_id")
-    }
-}
-
-/// To a question about a job, "nothing found" is no empty answer.
-fn unknown_job(error: Error) -> Error {
-    match error {
-        Error::NoDocuments(mut refusal) => {
-            refusal.remedy = Some("GSTN knows no such reference_id for this taxpayer and period.".to_owned());
-            Error::Refused(refusal)
-        }
-        other => other,
     }
 }
 

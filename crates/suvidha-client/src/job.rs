@@ -1,7 +1,6 @@
-//! GSTN works on saves in the background: what RETSTATUS says about one, and how to wait for it.
+//! GSTN works on saves in the background: what RETSTATUS says about one.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -139,41 +138,6 @@ fn refused_row(section: &str, entry: &Value) -> Option<RefusedRow> {
     })
 }
 
-/// How long to wait for GSTN, and how often to ask: a first pause that grows by half each time, up to a longest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// The first pause.
-    pub first_pause: Duration,
-    /// The longest pause.
-    pub longest_pause: Duration,
-    /// How long in all.
-    pub total: Duration,
-}
-
-impl Default for Patience {
-    /// Half a second, ten seconds, five minutes.
-    fn default() -> Self {
-        Self {
-            first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(10),
-            total: Duration::from_secs(300),
-        }
-    }
-}
-
-impl Patience {
-    /// The pauses between questions; their sum stays within `total`.
-    pub(crate) fn pauses(self) -> impl Iterator<Item = Duration> {
-        let (mut next, mut left) = (self.first_pause.max(Duration::from_millis(10)), self.total);
-        std::iter::from_fn(move || {
-            let pause = next.min(self.longest_pause.max(Duration::from_millis(10)));
-            left = left.checked_sub(pause)?;
-            next = pause * 3 / 2;
-            Some(pause)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -213,17 +177,5 @@ mod tests {
         let unknown = ReturnStatus::read(json!({"status_cd": "XX"})).unwrap();
         assert!(!unknown.progress.is_final() && unknown.progress.as_str() == "XX");
         assert!(ReturnStatus::read(json!({"reference_id": "1"})).is_none());
-    }
-
-    #[test]
-    fn patience_grows_and_ends() {
-        let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(2));
-        let patience = Patience { first_pause, longest_pause, total: Duration::from_secs(8) };
-        let pauses: Vec<_> = patience.pauses().map(|pause| pause.as_millis()).collect();
-        assert_eq!(pauses, [1000, 1500, 2000, 2000]);
-        assert!(
-            Patience { first_pause: Duration::ZERO, ..patience }.pauses().count() < 1000,
-            "it always ends"
-        );
     }
 }

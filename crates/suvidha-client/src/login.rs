@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 
 use crate::answer::{Stage, check, protocol, read};
-use crate::call::{to_json, with_query};
+use crate::api_call::{to_json, with_query};
 use crate::error::Error;
 use crate::gsp::Outgoing;
 use crate::keeper::Renewal;

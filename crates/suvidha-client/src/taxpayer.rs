@@ -131,6 +131,10 @@ impl Taxpayer {
         self.0.renewal.headers()
     }
 
+    pub(crate) fn seam(&self) -> &Seam {
+        self.0.renewal.seam()
+    }
+
     pub(crate) fn refresh_of(&self) -> &Refresh {
         &self.0.renewal
     }
@@ -160,7 +164,7 @@ impl Refresh {
 
     /// The headers of a call on the way to a session, but for its `txn`.
     pub(crate) fn headers(&self) -> Result<HeaderMap, Error> {
-        let mut map = self.gsp.common_headers(self.gstin.state())?;
+        let mut map = self.gsp.common_headers(Some(self.gstin.state()))?;
         put(&mut map, headers::GSTIN, self.gstin.as_str())?;
         put(&mut map, headers::USERNAME, &self.username)?;
         Ok(map)

@@ -152,7 +152,7 @@ async fn any_other_api_is_called_with_the_cryptography_done() {
 async fn the_public_register_answers_without_a_login() {
     let standin = StandIn::start().await;
     let gsp = standin.gsp();
-    assert_eq!(gsp.search(&GSTIN.parse().unwrap()).await.unwrap()["lgnm"], "Sample Traders");
+    assert_eq!(gsp.search(&GSTIN.parse().unwrap()).await.unwrap().legal_name, "Sample Traders");
     let call = standin.last_call();
     assert_eq!((call.header("auth-token"), call.header("username")), ("", ""));
     let error = gsp.search(&"27AAPFU0939F1ZV".parse().unwrap()).await.unwrap_err();

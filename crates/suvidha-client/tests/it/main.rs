@@ -1,6 +1,7 @@
 //! The client's stories, told against a small stand-in for a gateway with GSTN behind it.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+mod calls;
 mod events;
 mod faults;
 mod getkey;
@@ -11,3 +12,4 @@ mod network;
 mod standin;
 mod stores;
 mod tls;
+mod waits;

@@ -3,8 +3,9 @@
 //! The cryptography is real; what it knows of GST is next to nothing. It keeps every call for a test to look at.
 
 pub(crate) mod getkey;
+mod script;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,6 +22,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use suvidha_client::{Credentials, Gsp, GspBuilder, Taxpayer};
 use tokio::net::TcpListener;
+
+pub(crate) use script::Scripted;
 
 pub(crate) const TOKEN: &str = "svd_sbx_marker-token";
 pub(crate) const GSTIN: &str = "33AANCS2882A1ZG";
@@ -87,6 +90,8 @@ pub(crate) struct State {
     pub(crate) tampering: Option<Tampering>,
     /// What the API's paths begin with; the certificate lies at the root all the same.
     pub(crate) api_prefix: &'static str,
+    /// What the test has written itself, by action or path.
+    scripts: HashMap<String, VecDeque<Scripted>>,
 }
 
 #[derive(Clone)]
@@ -213,6 +218,9 @@ impl StandIn {
             return Response::new(Full::new(Bytes::from(pem)));
         }
         state.calls.push(call.clone());
+        if let Some(response) = state.scripted(&call) {
+            return response;
+        }
         let (status, body) = state.answer(&call).unwrap_or_else(|no| no);
         let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();

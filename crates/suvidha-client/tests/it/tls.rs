@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
-use suvidha_client::{Credentials, Error, Gsp};
+use suvidha_client::{Credentials, Error, Gsp, Registration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -42,7 +42,7 @@ async fn server(name: &str) -> (u16, String) {
     (port, ca.pem())
 }
 
-async fn search(port: u16, ca: &str) -> Result<serde_json::Value, Error> {
+async fn search(port: u16, ca: &str) -> Result<Registration, Error> {
     let gsp = Gsp::builder(format!("https://127.0.0.1:{port}"))
         .credentials(Credentials::token("t"))
         .ca_pem(ca)
@@ -54,7 +54,7 @@ async fn search(port: u16, ca: &str) -> Result<serde_json::Value, Error> {
 #[tokio::test]
 async fn a_gateway_with_its_own_ca_is_trusted_once_the_ca_is_given() {
     let (port, ca) = server("127.0.0.1").await;
-    assert_eq!(search(port, &ca).await.unwrap()["gstin"], GSTIN);
+    assert_eq!(search(port, &ca).await.unwrap().gstin, GSTIN);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub(crate) struct Search {
 impl Search {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let gsp = self.gateway.gsp(place)?;
-        output.show(&Found(gsp.search(&self.gstin).await?))
+        output.show(&Found(gsp.search(&self.gstin).await?.raw))
     }
 }
 
