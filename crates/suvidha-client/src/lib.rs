@@ -51,6 +51,7 @@
 //! what holds time still in tests ([`seam`]).
 
 mod answer;
+mod api_call;
 mod base_url;
 mod builder;
 mod call;
@@ -63,12 +64,18 @@ mod gsp;
 mod gstr1;
 mod job;
 mod keeper;
+mod ledgers;
 mod login;
+mod named;
+mod patience;
 mod public;
+mod returns;
+mod rupees;
 mod session;
 mod store;
 mod taxpayer;
 mod tls;
+mod tolerant;
 mod transport;
 
 /// Where time and randomness come from, so that the tests of an application can hold them: see [`GspBuilder::seam`].
@@ -93,18 +100,27 @@ pub mod seam {
     pub use suvidha_seam::{Clock, ManualClock, Rng, Seam, SeededRng, SystemClock, SystemRng};
 }
 
+pub use api_call::ApiCall;
 pub use builder::GspBuilder;
-pub use call::ApiCall;
 pub use credentials::{Credentials, SigningKey};
 pub use error::{Error, Origin, Refusal};
 pub use event::{Call, Event};
 pub use file_store::FileStore;
 pub use gsp::Gsp;
-pub use gstn::{AspId, Gstin, Pan, ReturnPeriod, SecretString};
+pub use gstn::{AspId, FinancialYear, Gstin, Pan, ReturnPeriod, SecretString};
 pub use gstr1::{Gstr1, Summary, SummaryKind};
 pub use jiff::Timestamp;
-pub use job::{Patience, Progress, RefusedRow, ReturnStatus};
+pub use jiff::civil::Date;
+pub use job::{Progress, RefusedRow, ReturnStatus};
+pub use ledgers::{
+    BlockedCredit, CashBalance, CashEntry, CashLedger, CashPosition, CreditBalance, CreditEntry,
+    CreditLedger, CreditPosition, LedgerBalance, MinorHeads, Side,
+};
 pub use login::PendingLogin;
+pub use patience::Patience;
+pub use public::{Address, Place, Registration, RegistrationStatus};
+pub use returns::{FiledReturn, FiledReturns};
+pub use rupees::{NotRupees, Rupees};
 pub use session::{GspSession, Session, StoredSession};
 pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};
 pub use taxpayer::Taxpayer;
