@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use gstn::{AspId, Environment};
-use jiff::{SignedDuration, Timestamp};
-use suvidha_store::{CertificateRow, CertificateState, Registry, StoreError};
+use jiff::SignedDuration;
+use suvidha_store::{Registry, Replacement, StoreError};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -37,13 +37,7 @@ pub(crate) struct NewCertificate {
     /// For so long the others stay good.
     pub(crate) overlap: SignedDuration,
     /// Answered when the certificate is in force.
-    pub(crate) reply: oneshot::Sender<Result<Replaced, StoreError>>,
-}
-
-pub(crate) struct Replaced {
-    pub(crate) row: CertificateRow,
-    /// The last moment of the others; `None` if there are none.
-    pub(crate) others_until: Option<Timestamp>,
+    pub(crate) reply: oneshot::Sender<Result<Replacement, StoreError>>,
 }
 
 /// Keeps house until it is told to stop.
@@ -127,28 +121,21 @@ impl Keeper<'_> {
     fn replace_certificates(&self, new: NewCertificate) {
         let NewCertificate { aspid, environment, offered, overlap, reply } = new;
         let replaced = self.registry.replace_certificates(&aspid, environment, &offered, overlap);
-        let replaced = replaced.and_then(|row| {
+        let replaced = replaced.and_then(|replacement| {
             self.follow()?;
             warn!(
                 target: "suvidha::gateway",
                 aspid = aspid.as_str(),
                 environment = environment.as_str(),
-                certificate = row.id.as_i64(),
-                sha256 = row.certificate_sha256,
-                key_sha256 = row.key_sha256,
+                certificate = replacement.certificate.id.as_i64(),
+                sha256 = replacement.certificate.certificate_sha256,
+                key_sha256 = replacement.certificate.key_sha256,
                 "an ASP has replaced its signing certificate"
             );
-            self.others_until(&aspid, &row).map(|others_until| Replaced { row, others_until })
+            Ok(replacement)
         });
         // Whoever asked may have hung up; what was done stays done.
         let _ = reply.send(replaced);
-    }
-
-    fn others_until(&self, aspid: &AspId, new: &CertificateRow) -> Result<Option<Timestamp>, StoreError> {
-        let now = self.house.plane.seam.now();
-        let others = self.registry.certificates(aspid)?.into_iter();
-        let others = others.filter(|row| row.environment == new.environment && row.id != new.id);
-        Ok(others.filter(|row| row.state(now) == CertificateState::Live).filter_map(|row| row.until).max())
     }
 }
 

@@ -7,14 +7,14 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use suvidha_store::StoreError;
+use suvidha_store::{Replacement, StoreError};
 use tokio::sync::oneshot;
 
 use crate::body::{self, Content};
 use crate::error::{Error, Kind, sentence};
 use crate::gcra::Rate;
 use crate::getkey::json;
-use crate::keeper::{Errand, NewCertificate, Replaced};
+use crate::keeper::{Errand, NewCertificate};
 use crate::pipeline::admit::check_asp;
 use crate::pipeline::identify;
 use crate::pipeline::receive::Received;
@@ -84,7 +84,8 @@ pub(crate) async fn respond(
     });
     let gone = || Error::because(Kind::Internal, "the keeper is gone");
     plane.errands.send(errand).map_err(|_| gone())?;
-    let Replaced { row, others_until } = replaced.await.map_err(|_| gone())?.map_err(refused)?;
+    let Replacement { certificate: row, others_until } =
+        replaced.await.map_err(|_| gone())?.map_err(refused)?;
     json(&Answer {
         status_cd: "1",
         message: "The certificate is registered. Sign the next GetKey call with its key.",

@@ -17,7 +17,9 @@ pub use gstn::SecretString;
 pub use registry::Registry;
 pub use registry::asp_secrets::{AspSecretRow, IssuedAspSecret, SecretEntry};
 pub use registry::asps::{Asp, AspStatus, NewAsp};
-pub use registry::certificates::{CertificateEntry, CertificateRow, CertificateState};
+pub use registry::certificates::{
+    CertificateEntry, CertificateRow, CertificateState, Replacement, Revocation,
+};
 pub use registry::client_credentials::{ClientCredentialsRow, IssuedClientCredentials};
 pub use registry::enrolment::Enrolment;
 pub use registry::ids::{AspSecretId, CertificateId, CredentialId};

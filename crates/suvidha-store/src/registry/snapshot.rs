@@ -61,7 +61,8 @@ pub struct AspEntry {
 pub struct GetKeyEntry {
     /// The ASP secrets that had not ended when the snapshot was taken, the oldest first: two at most.
     pub secrets: Vec<SecretEntry>,
-    /// The certificates, the newest first. Those that were revoked or replaced are among them for 30 days.
+    /// The certificates, the newest first. Of those that are over the newest eight are among them, and those that were
+    /// revoked or replaced for 30 days only.
     pub certificates: Vec<CertificateEntry>,
     /// Sessions made before this instant are refused.
     pub sessions_valid_from: Option<Timestamp>,
@@ -132,9 +133,14 @@ impl Registry {
         })?;
         let mut parsed = self.0.parsed_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let since = now.saturating_sub(ENDED_KEPT).unwrap_or(Timestamp::MIN);
-        certificates::each_known(transaction, &mut parsed, since, |aspid, environment, certificate| {
-            entries.entry(aspid).or_default()[environment as usize].certificates.push(certificate);
-        })?;
+        certificates::each_known(
+            transaction,
+            &mut parsed,
+            [since, now],
+            |aspid, environment, certificate| {
+                entries.entry(aspid).or_default()[environment as usize].certificates.push(certificate);
+            },
+        )?;
         enrolment::each_revocation(transaction, |aspid, environment, valid_from| {
             entries.entry(aspid).or_default()[environment as usize].sessions_valid_from = Some(valid_from);
         })?;

@@ -2,11 +2,12 @@
 //! another.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use gstn::Environment;
 use gstn::crypto::{Certificate, PublicKey, sha256_hex};
 use jiff::SignedDuration;
-use suvidha_store::{CertificateEntry, CertificateState, StoreError, Used};
+use suvidha_store::{CertificateEntry, CertificateState, Revocation, StoreError, Used};
 
 use crate::desk::{Desk, Production, Sandbox};
 
@@ -98,25 +99,152 @@ fn a_certificate_that_cannot_be_used_is_refused_with_its_reason() {
     assert_eq!(refusal(&desk, &expiring()), format!("the certificate cannot be used: {reason}"));
 }
 
+/// A certificate that is good in these years, always of the same key.
+fn self_signed(years: [i32; 2]) -> Vec<u8> {
+    static KEY: LazyLock<rcgen::KeyPair> = LazyLock::new(|| {
+        let pem = gstn::crypto::PrivateKey::generate_2048().pkcs8_pem();
+        rcgen::KeyPair::from_pem_and_sign_algo(&pem, &rcgen::PKCS_RSA_SHA256).unwrap()
+    });
+    let mut params = rcgen::CertificateParams::new(vec!["asp".to_owned()]).unwrap();
+    [params.not_before, params.not_after] = years.map(|year| rcgen::date_time_ymd(year, 1, 1));
+    params.self_signed(&*KEY).unwrap().der().to_vec()
+}
+
 #[test]
-fn a_key_is_registered_once_per_asp_and_environment_while_it_lives() {
+fn a_certificate_is_registered_once_per_asp_and_environment_while_it_lives() {
     let desk = Desk::new();
     let (aspid, other) = (desk.an_asp(), desk.an_asp());
     let add = |aspid, environment, name| desk.registry.add_certificate(aspid, environment, &file(name));
     let row = add(&aspid, Sandbox, "certificate.pem").unwrap();
-    let again = add(&aspid, Sandbox, "public.spki.pem").unwrap_err();
+    let again = add(&aspid, Sandbox, "certificate.der").unwrap_err();
     assert_eq!(
         again.to_string(),
-        format!(
-            "the certificate cannot be used: its key is registered already, as number {}; make a new key pair",
-            row.id
-        )
+        format!("the certificate cannot be used: it is registered already, as number {}", row.id)
     );
     add(&aspid, Production, "certificate.pem").unwrap();
     add(&other, Sandbox, "certificate.pem").unwrap();
-    desk.registry.revoke_certificate(&aspid, row.id).unwrap();
-    let new = add(&aspid, Sandbox, "certificate.pem").unwrap();
-    assert!(new.id > row.id);
+    let bare = add(&aspid, Sandbox, "public.spki.pem").unwrap();
+    let again = add(&aspid, Sandbox, "public.pkcs1.der").unwrap_err().to_string();
+    assert!(again.ends_with(&format!("it is registered already, as number {}", bare.id)), "{again}");
+}
+
+#[test]
+fn a_renewed_certificate_takes_the_place_of_that_with_the_same_key() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    desk.set_time("2026-11-22T00:00:00Z");
+    let add = |years| desk.registry.add_certificate(&aspid, Sandbox, &self_signed(years)).unwrap();
+    let other = desk.registry.add_certificate(&aspid, Sandbox, &a_public_key(1)).unwrap();
+    let (first, second) = (add([2026, 2027]), add([2026, 2030]));
+    let third = add([2027, 2031]);
+    let rows = desk.registry.certificates(&aspid).unwrap();
+    let new_year = "2027-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.id, row.until)).collect::<Vec<_>>(),
+        [(other.id, None), (first.id, Some(desk.now())), (second.id, Some(new_year)), (third.id, None)]
+    );
+    let snapshot = desk.snapshot();
+    let entry = snapshot.asp(&aspid).unwrap().getkey(Sandbox);
+    let live = |at| entry.live_certificates(at).map(|entry| entry.id).collect::<Vec<_>>();
+    assert_eq!(live(desk.now()), [second.id, other.id]);
+    assert_eq!(live(new_year), [third.id, other.id], "without a moment between");
+
+    for number in 2..=6 {
+        desk.registry.add_certificate(&aspid, Sandbox, &a_public_key(number)).unwrap();
+    }
+    let ninth = desk.registry.add_certificate(&aspid, Sandbox, &self_signed([2027, 2032])).unwrap_err();
+    assert!(ninth.to_string().contains("8 are live already"), "{ninth}");
+    add([2026, 2032]);
+}
+
+#[test]
+fn a_certificate_on_its_way_out_may_come_back() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    let replace = |number| {
+        let replaced = desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(number), DAY);
+        replaced.unwrap().certificate.id
+    };
+    let (first, second, again) = (replace(1), replace(2), replace(1));
+    let rows = desk.registry.certificates(&aspid).unwrap();
+    let tomorrow = desk.now() + DAY;
+    assert_eq!(
+        rows.iter().map(|row| (row.id, row.until)).collect::<Vec<_>>(),
+        [(first, Some(desk.now())), (second, Some(tomorrow)), (again, None)]
+    );
+}
+
+#[test]
+fn a_revoked_key_is_live_through_no_other_certificate_and_never_again() {
+    let desk = Desk::new();
+    let (aspid, other) = (desk.an_asp(), desk.an_asp());
+    desk.set_time("2026-11-22T00:00:00Z");
+    let add =
+        |aspid, environment, years| desk.registry.add_certificate(aspid, environment, &self_signed(years));
+    let first = add(&aspid, Sandbox, [2026, 2027]).unwrap();
+    let renewed = add(&aspid, Sandbox, [2027, 2031]).unwrap();
+    let elsewhere = add(&aspid, Production, [2026, 2027]).unwrap();
+    add(&other, Sandbox, [2026, 2027]).unwrap();
+    let unrelated = desk.registry.add_certificate(&aspid, Sandbox, &a_public_key(1)).unwrap();
+
+    let done = desk.registry.revoke_certificate(&aspid, renewed.id).unwrap();
+    assert_eq!(done, Revocation { revoked: vec![first.id, renewed.id], elsewhere: vec![elsewhere.id] });
+    let snapshot = desk.snapshot();
+    let live = |aspid, environment| {
+        let entry = snapshot.asp(aspid).unwrap().getkey(environment);
+        entry.live_certificates(desk.now()).map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    assert_eq!(live(&aspid, Sandbox), [unrelated.id]);
+    assert_eq!((live(&aspid, Production), live(&other, Sandbox).len()), (vec![elsewhere.id], 1));
+    let again = desk.registry.revoke_certificate(&aspid, renewed.id).unwrap();
+    assert_eq!(again, Revocation { revoked: vec![], elsewhere: vec![elsewhere.id] });
+
+    for years in [[2026, 2027], [2026, 2040]] {
+        let refused = add(&aspid, Sandbox, years).unwrap_err().to_string();
+        assert!(
+            refused.ends_with(&format!("its key was revoked, with number {}; make a new key pair", first.id)),
+            "{refused}"
+        );
+    }
+    let bare = Certificate::from_any(&self_signed([2026, 2027])).unwrap();
+    let bare = bare.public_key().spki_der();
+    let refused = desk.registry.replace_certificates(&aspid, Sandbox, bare, DAY).unwrap_err();
+    assert!(matches!(refused, StoreError::InvalidCertificate { .. }), "{refused}");
+    add(&aspid, Production, [2026, 2040]).unwrap();
+}
+
+#[test]
+fn a_replacement_of_the_future_leaves_no_time_without_a_certificate() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    desk.set_time("2026-11-22T00:00:00Z");
+    let first = desk.registry.add_certificate(&aspid, Sandbox, &a_public_key(1)).unwrap();
+    let replaced =
+        desk.registry.replace_certificates(&aspid, Sandbox, &self_signed([2027, 2031]), DAY).unwrap();
+    let until = "2027-01-02T00:00:00Z".parse().unwrap();
+    assert_eq!(replaced.others_until, Some(until), "a day after the new one begins");
+    assert_eq!(desk.registry.certificates(&aspid).unwrap()[0].until, Some(until));
+    let snapshot = desk.snapshot();
+    let entry = snapshot.asp(&aspid).unwrap().getkey(Sandbox);
+    let live =
+        |at: &str| entry.live_certificates(at.parse().unwrap()).map(|entry| entry.id).collect::<Vec<_>>();
+    assert_eq!(live("2026-12-31T23:59:59Z"), [first.id]);
+    assert_eq!(live("2027-01-02T00:00:00Z"), [replaced.certificate.id]);
+}
+
+#[test]
+fn however_many_are_over_a_snapshot_holds_the_newest_eight() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    let replace = |number| {
+        let zero = SignedDuration::ZERO;
+        desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(number), zero).unwrap();
+    };
+    (0..20).for_each(replace);
+    let snapshot = desk.snapshot();
+    let ids =
+        snapshot.asp(&aspid).unwrap().getkey(Sandbox).certificates.iter().map(|entry| entry.id.as_i64());
+    assert_eq!(ids.collect::<Vec<_>>(), (12..=20).rev().collect::<Vec<_>>());
 }
 
 #[test]
@@ -126,7 +254,10 @@ fn eight_are_live_at_once_and_a_ninth_is_refused() {
     let add = |number| desk.registry.add_certificate(&aspid, Sandbox, &a_public_key(number));
     let ids: Vec<_> = (0..8).map(|number| add(number).unwrap().id).collect();
     let refused = add(8).unwrap_err().to_string();
-    assert_eq!(refused, "the certificate cannot be used: 8 are live already; revoke one of them first");
+    assert_eq!(
+        refused,
+        "the certificate cannot be used: 8 are live already; one of them must be revoked first"
+    );
     let replacing = desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(8), DAY).unwrap_err();
     assert!(matches!(replacing, StoreError::InvalidCertificate { .. }), "{replacing}");
     let snapshot = desk.snapshot();
@@ -167,8 +298,9 @@ fn a_new_certificate_takes_the_place_of_all_others_after_the_overlap() {
     let add = |environment, number| desk.registry.add_certificate(&aspid, environment, &a_public_key(number));
     let (first, second, elsewhere) =
         (add(Sandbox, 1).unwrap(), add(Sandbox, 2).unwrap(), add(Production, 1).unwrap());
-    let new = desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(3), DAY).unwrap();
-    let until = desk.now() + DAY;
+    let replaced = desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(3), DAY).unwrap();
+    let (new, until) = (replaced.certificate, desk.now() + DAY);
+    assert_eq!(replaced.others_until, Some(until));
     let rows = desk.registry.certificates(&aspid).unwrap();
     assert_eq!(
         rows.iter().map(|row| (row.id, row.until)).collect::<Vec<_>>(),
@@ -182,8 +314,10 @@ fn a_new_certificate_takes_the_place_of_all_others_after_the_overlap() {
     assert_eq!(entry.certificates[1].state(until), CertificateState::Replaced);
 
     desk.wait_minutes(60);
-    let newest =
+    let replaced =
         desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(4), SignedDuration::ZERO).unwrap();
+    assert_eq!(replaced.others_until, None, "they are over");
+    let newest = replaced.certificate;
     let ends: Vec<_> = desk.registry.certificates(&aspid).unwrap().iter().map(|row| row.until).collect();
     assert_eq!(ends, [Some(desk.now()), Some(desk.now()), None, Some(desk.now()), None]);
     let longer = desk.registry.replace_certificates(&aspid, Sandbox, &a_public_key(5), 91 * DAY).unwrap_err();

@@ -8,7 +8,7 @@ use gstn::crypto::{PublicKey, sha256_hex};
 use gstn::{AspId, Environment};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use suvidha_store::{CertificateId, CertificateRow, CertificateState, Registry, StoreError};
+use suvidha_store::{CertificateId, CertificateRow, CertificateState, Registry, Revocation, StoreError};
 
 use crate::cli::environment;
 use crate::exit::Failure;
@@ -24,7 +24,8 @@ pub(crate) enum CertCommand {
     /// Register a certificate, beside those that are registered
     ///
     /// The key must be RSA of 2048 to 4096 bits. Nobody need have signed the certificate but its own key; its dates are
-    /// kept to.
+    /// kept to. A renewed certificate takes the place of an older one with the same key. A key that was revoked is not
+    /// taken again.
     Add {
         /// Ten digits
         aspid: AspId,
@@ -41,7 +42,8 @@ pub(crate) enum CertCommand {
     },
     /// Make a certificate invalid for good; a running gateway follows within two seconds
     ///
-    /// Sessions that were made with it go on: see `asp sessions revoke`.
+    /// Its key is invalid from then on: other certificates of the ASP with the same key in the same environment are
+    /// revoked with it, and none is taken again. Sessions that were made with it go on: see `asp sessions revoke`.
     Revoke {
         /// Ten digits
         aspid: AspId,
@@ -66,9 +68,22 @@ pub(super) fn run(
         }
         CertCommand::List { aspid } => show(registry, &aspid, now, output),
         CertCommand::Revoke { aspid, id } => {
-            registry.revoke_certificate(&aspid, id)?;
+            warn_of_key(id, registry.revoke_certificate(&aspid, id)?);
             show(registry, &aspid, now, output)
         }
+    }
+}
+
+/// Tells on standard error what became of other certificates with the same key.
+fn warn_of_key(id: CertificateId, Revocation { revoked, elsewhere }: Revocation) {
+    for other in revoked.into_iter().filter(|other| *other != id) {
+        warn(format_args!("certificate {other} has the same key and was revoked too"));
+    }
+    for other in elsewhere {
+        warn(format_args!(
+            "certificate {other} has the same key in the other environment and is not revoked: if the key is no longer \
+             safe, revoke that one, too"
+        ));
     }
 }
 

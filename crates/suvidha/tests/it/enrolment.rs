@@ -194,6 +194,34 @@ fn an_expiry_is_warned_of_a_month_before() {
 }
 
 #[test]
+fn a_revoked_key_goes_with_every_certificate_it_has() {
+    let place = Place::new();
+    let aspid = added(&place);
+    make_certificate(&place, "first", 400);
+    sh(&place, "openssl req -x509 -key first.key -subj /CN=x -days 800 -out renewed.pem");
+    let add = |file: &str, environment: &str| {
+        place.run(&format!("asp cert add {aspid} {file} --environment {environment}"))
+    };
+    add("first.pem", "sandbox").succeeds();
+    add("renewed.pem", "sandbox").succeeds();
+    add("first.pem", "production").succeeds();
+    let told = place.run(&format!("asp cert revoke {aspid} 2 --json"));
+    for words in [
+        "certificate 1 has the same key and was revoked too",
+        "certificate 3 has the same key in the other environment and is not revoked",
+    ] {
+        assert!(told.err.contains(words), "{}", told.err);
+    }
+    let rows = told.json();
+    assert_eq!(
+        [&rows[0]["state"], &rows[1]["state"], &rows[2]["state"]],
+        ["revoked", "revoked", "live"],
+        "{rows}"
+    );
+    add("renewed.pem", "sandbox").fails(65, "its key was revoked, with number 1; make a new key pair");
+}
+
+#[test]
 fn what_is_no_certificate_for_getkey_is_refused_with_the_reason() {
     let place = Place::new();
     let aspid = added(&place);
@@ -206,7 +234,7 @@ fn what_is_no_certificate_for_getkey_is_refused_with_the_reason() {
     let add = |file: &str| place.run(&format!("asp cert add {aspid} {file} --environment sandbox"));
     add("right.pem").succeeds();
     for (file, reason) in [
-        ("right.pem", "its key is registered already, as number 1"),
+        ("right.pem", "it is registered already, as number 1"),
         ("both.pem", "it holds a private key"),
         ("right.key", "it holds a private key"),
         ("small.pem", "1024"),

@@ -4,7 +4,7 @@
 ALTER TABLE asp ADD COLUMN session_validity_min INTEGER -- NULL: as the gateway says
     CHECK (session_validity_min BETWEEN 5 AND 64800);
 
--- At most two are accepted at once; the newest has no end. What is over keeps its row and loses its text.
+-- At most two are accepted at once; the newest has no end. What is over keeps its row; its text goes with the next change.
 -- AES-256-GCM: the ciphertext ends in its tag; the additional data is `asp-secret:<environment>:<aspid>`.
 CREATE TABLE asp_secret (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
