@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::files::FilesOf;
 use crate::gsp::put;
 
 /// One call of a GSTN API, before its cryptography. `gstin` goes along by itself.
@@ -186,6 +187,18 @@ impl ApiCall {
 
     fn body_action(&self) -> Option<String> {
         Some(self.action.clone()).filter(|action| !action.is_empty())
+    }
+
+    /// What files GSTN would prepare if the answer were too large.
+    pub(crate) fn files(&self) -> Option<FilesOf> {
+        let asked =
+            self.query.iter().find(|(name, _)| name == "rtnprd").and_then(|(_, value)| value.parse().ok());
+        let period = self.ret_period.or(asked);
+        match &self.path {
+            path if path.ends_with("/returns/ims") => Some(FilesOf::Ims),
+            path if path.ends_with("/einvoice") => period.map(FilesOf::EInvoices),
+            _ => period.map(FilesOf::Return),
+        }
     }
 }
 

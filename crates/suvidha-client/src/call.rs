@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::answer::{Stage, protocol, read};
 use crate::api_call::ApiCall;
 use crate::error::Error;
+use crate::files::QueuedFiles;
 use crate::gsp::Outgoing;
 use crate::session::Session;
 use crate::taxpayer::Taxpayer;
@@ -18,7 +19,8 @@ impl Taxpayer {
     /// early.
     ///
     /// # Errors
-    /// [`Error::OtpRequired`] where the taxpayer must log in again, and every other kind of [`Error`].
+    /// [`Error::OtpRequired`] where the taxpayer must log in again, [`Error::Queued`] where the result is too large for one
+    /// answer, and every other kind of [`Error`].
     pub async fn call(&self, call: ApiCall) -> Result<Value, Error> {
         json(&self.call_text(call).await?)
     }
@@ -65,19 +67,23 @@ impl Taxpayer {
                 body: call.seal(&session.sek)?.into(),
             })
         };
-        self.in_session(prepare, |session, answer| open(session, answer, stage)).await
+        self.in_session(prepare, |session, answer| open(session, answer, stage, &call)).await
     }
 }
 
 /// A reply without an HMAC is refused: only the HMAC says that nobody changed it on the way.
-fn open(session: &Session, answer: &Answer, stage: Stage) -> Result<Vec<u8>, Error> {
+fn open(session: &Session, answer: &Answer, stage: Stage, call: &ApiCall) -> Result<Vec<u8>, Error> {
     let reply: Reply = read(answer, stage)?;
-    match (&reply.data, &reply.rek, &reply.hmac) {
-        (None, _, _) => Ok(Vec::new()),
+    let text = match (&reply.data, &reply.rek, &reply.hmac) {
+        (None, _, _) => return Ok(Vec::new()),
         (Some(_), Some(_), Some(_)) => session.sek.open_reply(&reply).map_err(|_| {
             protocol(answer, "does not open under the session's key: it was changed on the way, or meant for another session")
-        }),
-        (Some(_), _, _) => Err(protocol(answer, "carries data without a rek and an hmac")),
+        })?,
+        (Some(_), _, _) => return Err(protocol(answer, "carries data without a rek and an hmac")),
+    };
+    match QueuedFiles::in_answer(&text, || call.files()).filter(|_| call.is_read()) {
+        Some(queued) => Err(Error::Queued(Box::new(queued))),
+        None => Ok(text),
     }
 }
 

@@ -1,10 +1,14 @@
 //! What can go wrong with a call: of what kind, whose fault, and what to do about it.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gstn::{AspId, catalogue};
+
+use crate::files::{DownloadFault, QueuedFiles};
 
 use crate::store::StoreError;
 
@@ -206,6 +210,32 @@ pub enum Error {
         /// What the store said.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// The result is too large for one answer: GSTN prepares it as files. See
+    /// [`Taxpayer::wait_for_files`](crate::Taxpayer::wait_for_files).
+    #[error("{0}")]
+    Queued(Box<QueuedFiles>),
+    /// A file of a large result could not be fetched, or is not what GSTN said it is. Nothing of it is kept.
+    #[error("file {file} of {files}: {fault}")]
+    #[non_exhaustive]
+    Download {
+        /// Which file, counted from 1.
+        file: usize,
+        /// How many there are.
+        files: usize,
+        /// What is wrong with it.
+        fault: DownloadFault,
+        /// The gateway's `x-request-id`.
+        request_id: Option<String>,
+    },
+    /// A file of ours could not be written.
+    #[error("{}: {source}", path.display())]
+    #[non_exhaustive]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
     /// What was asked cannot be sent: a bad address, token, certificate or payload.
     #[error("{0}")]
     Invalid(String),
@@ -258,7 +288,9 @@ impl Error {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Unavailable { .. } | Self::Untrusted { .. } => Origin::Network,
-            Self::Invalid(_) | Self::Store { .. } | Self::WrongAspSecret { .. } => Origin::Client,
+            Self::Invalid(_) | Self::Store { .. } | Self::WrongAspSecret { .. } | Self::File { .. } => {
+                Origin::Client
+            }
             _ => self.refusal().map_or(Origin::Gstn, |refusal| refusal.origin),
         }
     }
@@ -267,6 +299,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Throttled { .. } | Self::StillProcessing { .. } => true,
+            Self::Download { fault, .. } => *fault == DownloadFault::Hash,
             _ => self.refusal().is_some_and(|refusal| refusal.retryable),
         }
     }
@@ -294,6 +327,8 @@ impl Error {
                 "Check that the address is that of a GSP; report the request id to its operator."
             }
             Self::StillProcessing { .. } => "Ask for its status again later; do not save again.",
+            Self::Queued(_) => "Wait for the files with Taxpayer::wait_for_files, then download them.",
+            Self::Download { fault, .. } => fault.remedy(),
             Self::Store { .. } => "Nothing was sent. Mend the store of sessions; then repeat the call.",
             _ => return said,
         };
@@ -303,9 +338,9 @@ impl Error {
     /// The gateway's `x-request-id`, if it answered.
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Protocol { request_id, .. } | Self::WrongAspSecret { request_id, .. } => {
-                request_id.as_deref()
-            }
+            Self::Protocol { request_id, .. }
+            | Self::WrongAspSecret { request_id, .. }
+            | Self::Download { request_id, .. } => request_id.as_deref(),
             _ => self.refusal().and_then(|refusal| refusal.request_id.as_deref()),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
+use gstn::catalogue::Family;
 use gstn::crypto::PublicKey;
 use gstn::{Gstin, IpUsr, StateCode, headers};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
@@ -22,7 +23,7 @@ use crate::keeper::Keeper;
 use crate::session::GspSession;
 use crate::store::{SessionKey, SessionStore};
 use crate::taxpayer::{Refresh, Taxpayer};
-use crate::transport::{Answer, Request, Transport};
+use crate::transport::{Answer, Request, Transport, Watch};
 
 /// Where the gateway publishes the certificate of its environment's GSTN.
 const CERTIFICATE_PATH: &str = "/certificates/gstn.pem";
@@ -114,6 +115,13 @@ impl Wire {
         }
         let target = format!("{}/{target}", self.transport.base().prefix());
         self.transport.send(Request { method, target, headers, body }).await
+    }
+
+    /// Fetches a file at a path after the prefix.
+    async fn fetch(&self, target: &str, headers: HeaderMap, watch: Watch<'_>) -> Result<Answer, Error> {
+        let target = format!("{}/{target}", self.transport.base().prefix());
+        let (method, body) = (Method::GET, Bytes::new());
+        self.transport.fetch(Request { method, target, headers, body }, watch).await
     }
 
     pub(crate) fn new_txn(&self) -> String {
@@ -227,11 +235,21 @@ impl Gsp {
         call: &Outgoing<'_>,
         read: impl Fn(&Answer) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.call_watched(call, None, read).await
+    }
+
+    /// As [`call`](Self::call), for a long answer: `watch` is told of every piece of it.
+    pub(crate) async fn call_watched<T>(
+        &self,
+        call: &Outgoing<'_>,
+        watch: Option<Watch<'_>>,
+        read: impl Fn(&Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let keeper = match &self.0.identity {
             Identity::Token(token) => {
                 let mut headers = call.headers.clone();
                 headers.insert(headers::X_CT_AUTH_TOKEN, token.clone());
-                return self.attempt(call, headers, &read).await;
+                return self.attempt(call, headers, watch, &read).await;
             }
             Identity::Session(keeper) => keeper,
         };
@@ -240,10 +258,10 @@ impl Gsp {
             keeper.renewal.identify(session, &mut headers).map(|()| headers)
         };
         let session = keeper.session().await?;
-        match self.attempt(call, identified(&session)?, &read).await {
+        match self.attempt(call, identified(&session)?, watch, &read).await {
             Err(error) if GetKey::is_dead(&error) => {
                 let session = keeper.after(&session).await?;
-                self.attempt(call, identified(&session)?, &read).await
+                self.attempt(call, identified(&session)?, watch, &read).await
             }
             outcome => outcome,
         }
@@ -254,18 +272,22 @@ impl Gsp {
         &self,
         outgoing: &Outgoing<'_>,
         mut headers: HeaderMap,
+        watch: Option<Watch<'_>>,
         read: &impl Fn(&Answer) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let wire = &self.0.wire;
         let txn = wire.new_txn();
         put(&mut headers, headers::TXN, &txn)?;
         let Outgoing { method, target, action, gstin, body, .. } = outgoing;
-        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let path = shown(target);
         let (method_name, action, gstin) = (method.as_str().to_owned(), (*action).to_owned(), *gstin);
         let call = Arc::new(Call { txn, method: method_name, path, action, gstin });
         wire.handlers.tell(&Event::CallStarting { call: Arc::clone(&call) });
         let begun = Instant::now();
-        let answer = wire.send(method.clone(), target, headers, body.clone()).await;
+        let answer = match watch {
+            None => wire.send(method.clone(), target, headers, body.clone()).await,
+            Some(watch) => wire.fetch(target, headers, watch).await,
+        };
         let (outcome, http_status, request_id) = match answer {
             Ok(answer) => (read(&answer), Some(answer.status.as_u16()), answer.request_id()),
             Err(error) => (Err(error), None, None),
@@ -308,6 +330,15 @@ fn without_certificate(error: Error) -> Error {
             ..*refusal
         })),
         other => other,
+    }
+}
+
+/// The path of a target, without the query. A file's path is itself a key to the file.
+fn shown(target: &str) -> String {
+    let path = target.split('?').next().unwrap_or_default();
+    match path.split_once('/') {
+        Some((family, _)) if Family::from_segment(family) == Some(Family::Files) => family.to_owned(),
+        _ => path.to_owned(),
     }
 }
 

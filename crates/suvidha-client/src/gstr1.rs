@@ -111,7 +111,7 @@ impl Gstr1 {
     }
 
     /// The saved rows of a section: `B2B`, `B2CL`, `CDNR`, `EXP`, `HSNSUM` … `query` narrows them down, e.g. by `ctin`.
-    /// [`Error::NoDocuments`] where there are none.
+    /// [`Error::NoDocuments`] where there are none, [`Error::Queued`] where there are too many for one answer.
     pub async fn section(&self, section: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
         let call = ApiCall::get(READ, section).ret_period(self.period);
         let call = query.iter().fold(call, |call, (name, value)| call.query(*name, *value));

@@ -100,7 +100,7 @@ fn refuse_other_ways(api: &Api) -> Result<(), Error> {
         }
         Family::TaxpayerApi => "logging in and out is done by Taxpayer::request_otp, refresh and logout",
         Family::CommonApi => "the GSP itself logs in for public calls",
-        Family::Files => "files of large results are found by the addresses that GSTN gives",
+        Family::Files => "files of large results are fetched by Taxpayer::download",
         Family::EiVital | Family::EiCore | Family::EiEwb | Family::EwaybillApi => {
             "e-invoices and e-way bills have a log-in and keys of their own, which this client does not have"
         }

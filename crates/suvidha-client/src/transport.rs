@@ -4,9 +4,11 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::{CertificateError, InvalidMessage};
@@ -39,6 +41,7 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
 }
 
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -55,6 +58,9 @@ impl Answer {
     }
 }
 
+/// Hears how many bytes of an answer have come, and of how many.
+pub(crate) type Watch<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
+
 type Sender = SendRequest<Full<Bytes>>;
 
 pub(crate) struct Transport {
@@ -67,6 +73,10 @@ pub(crate) struct Transport {
 impl Transport {
     pub(crate) fn new(base: BaseUrl, tls: Option<Arc<rustls::ClientConfig>>, limits: Limits) -> Self {
         Self { base, tls: tls.map(TlsConnector::from), limits, idle: Mutex::default() }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -83,28 +93,60 @@ impl Transport {
         })
     }
 
+    /// As [`send`](Self::send), for an answer that may take long: `watch` hears how many bytes have come, and of how many.
+    /// The deadline holds for the head and then for each silence, not for the whole.
+    pub(crate) async fn fetch(&self, request: Request, watch: Watch<'_>) -> Result<Answer, Error> {
+        let limits = self.limits;
+        let late =
+            |_| self.unavailable(true, format_args!("fell silent for {} seconds", limits.answer.as_secs()));
+        let begun = self.first_answer(self.http_request(request)?);
+        let (sender, response) = timeout(limits.connect + limits.answer, begun).await.map_err(late)??;
+        let (head, mut body) = response.into_parts();
+        self.refuse_redirect(&head)?;
+        let total = body.size_hint().exact();
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = timeout(limits.answer, body.frame()).await.map_err(late)? {
+            let frame = frame.map_err(|error| self.broken_off(&error))?;
+            let Ok(piece) = frame.into_data() else { continue };
+            if bytes.len() + piece.len() > limits.answer_bytes {
+                return Err(self.too_large());
+            }
+            bytes.extend_from_slice(&piece);
+            watch(bytes.len() as u64, total);
+        }
+        self.rest(sender);
+        Ok(Answer { status: head.status, headers: head.headers, body: bytes.freeze() })
+    }
+
     async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, Error> {
         let (sender, response) = self.first_answer(request).await?;
         let (head, body) = response.into_parts();
-        if head.status.is_redirection() {
-            let request_id =
-                head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-            let what = format!("{} answered with a redirect, which is never followed", self.base);
-            return Err(Error::Protocol { what, request_id });
-        }
+        self.refuse_redirect(&head)?;
         let body = match Limited::new(body, self.limits.answer_bytes).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                let what =
-                    format!("{} answered with more than {} bytes", self.base, self.limits.answer_bytes);
-                return Err(Error::Protocol { what, request_id: None });
-            }
-            Err(error) => {
-                return Err(self.unavailable(true, format_args!("broke off in mid-answer: {error}")));
-            }
+            Err(error) if error.is::<LengthLimitError>() => return Err(self.too_large()),
+            Err(error) => return Err(self.broken_off(&error)),
         };
         self.rest(sender);
         Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    fn refuse_redirect(&self, head: &Parts) -> Result<(), Error> {
+        if !head.status.is_redirection() {
+            return Ok(());
+        }
+        let request_id = head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let what = format!("{} answered with a redirect, which is never followed", self.base);
+        Err(Error::Protocol { what, request_id })
+    }
+
+    fn too_large(&self) -> Error {
+        let what = format!("{} answered with more than {} bytes", self.base, self.limits.answer_bytes);
+        Error::Protocol { what, request_id: None }
+    }
+
+    fn broken_off(&self, error: &dyn std::fmt::Display) -> Error {
+        self.unavailable(true, format_args!("broke off in mid-answer: {error}"))
     }
 
     /// Tries rested connections first. A request is repeated only when hyper hands it back unsent.

@@ -4,6 +4,7 @@
 mod calls;
 mod events;
 mod faults;
+mod files;
 mod getkey;
 mod gstr1;
 mod keeping;

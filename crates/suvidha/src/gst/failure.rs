@@ -48,12 +48,12 @@ fn who(error: &Error) -> &'static str {
 fn exit(error: &Error) -> Exit {
     match error {
         Error::OtpRequired { .. } | Error::WrongAspSecret { .. } => Exit::Permission,
-        Error::Throttled { .. } | Error::StillProcessing { .. } => Exit::TryLater,
+        Error::Throttled { .. } | Error::StillProcessing { .. } | Error::Queued(_) => Exit::TryLater,
         Error::Unavailable { .. } | Error::Untrusted { .. } => Exit::Unavailable,
-        Error::Protocol { .. } => Exit::Protocol,
+        Error::Protocol { .. } | Error::Download { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,
         Error::Store { source, .. } if is_denied(&**source) => Exit::Permission,
-        Error::Store { .. } => Exit::Io,
+        Error::Store { .. } | Error::File { .. } => Exit::Io,
         _ => match error.refusal() {
             Some(refusal) if refusal.origin == Origin::Network => Exit::Unavailable,
             Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {

@@ -1,7 +1,7 @@
 //! Answers that a test writes itself, where the stand-in knows too little of GST.
 
 use bytes::Bytes;
-use gstn::crypto::base64;
+use gstn::crypto::{FileKey, base64, sha256_hex};
 use gstn::envelope::Request;
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -48,9 +48,33 @@ impl StandIn {
         let calls = self.state().calls.clone();
         calls.into_iter().filter(|call| name(call) == action_or_path).collect()
     }
+
+    /// Lays the files of a result out, and makes FILEDET tell where: each holds one of `documents`, under a key of its
+    /// own. Returns their paths.
+    pub(crate) fn lay_out(&self, documents: &[&str]) -> Vec<String> {
+        let key = FileKey::from_bytes([0x5a; 32]);
+        let (mut urls, mut paths) = (Vec::new(), Vec::new());
+        for (at, document) in documents.iter().enumerate() {
+            let file = tar_gz(&key.encrypt_file(document.as_bytes()));
+            let path = format!("/returns/01052026/R1/secret-token/part_{at}.tar.gz");
+            urls.push(
+                json!({"ul": format!("{path}?md5=a-b_c&expires=1777"), "ic": 2, "hash": sha256_hex(&file)}),
+            );
+            self.script(&path, [Scripted::Plain(200, file)]);
+            paths.push(path);
+        }
+        let details = json!({"urls": urls, "ek": *key.to_base64(), "fc": documents.len()});
+        self.script("FILEDET", [Scripted::sealed(&details)]);
+        paths
+    }
 }
 
 impl State {
+    /// What is answered now, to be answered again later.
+    pub(crate) fn scripted_again(&self, action_or_path: &str) -> Scripted {
+        self.scripts[action_or_path][0].clone()
+    }
+
     pub(super) fn scripted(&mut self, call: &Call) -> Option<Response<Full<Bytes>>> {
         let answers = self.scripts.get_mut(&name(call))?;
         let answer = if answers.len() > 1 { answers.pop_front()? } else { answers.front()?.clone() };
@@ -88,4 +112,15 @@ fn name(call: &Call) -> String {
 
 fn text((status, body): (u16, Value)) -> (u16, Vec<u8>) {
     (status, body.to_string().into_bytes())
+}
+
+/// A `tar.gz` with one file, as GSTN packs them.
+fn tar_gz(text: &str) -> Vec<u8> {
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut builder = tar::Builder::new(encoder);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "returns_R1_b2b_0.json", text.as_bytes()).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
 }
