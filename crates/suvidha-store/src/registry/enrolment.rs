@@ -74,7 +74,8 @@ impl Registry {
 
     /// Refuses every session the ASP has now, in one environment or in both. Answers the instant from which on a session
     /// must have been made to be accepted: sessions tell their time in whole seconds, so it is the next full second, and
-    /// one made within the current second is refused too.
+    /// one made within the current second is refused too. One made since is dated to that instant; so revoking again
+    /// before it has come moves it on by a second.
     ///
     /// # Errors
     /// [`StoreError::AspNotFound`].
@@ -83,19 +84,23 @@ impl Registry {
         aspid: &AspId,
         environment: Option<Environment>,
     ) -> Result<Timestamp, StoreError> {
-        let valid_from = next_second(self.0.seam.now());
         self.change(|transaction| {
             asps::require(transaction, aspid)?;
+            let mut latest = next_second(self.0.seam.now());
+            let earliest = latest.as_millisecond();
             for environment in
                 Environment::ALL.into_iter().filter(|one| environment.is_none_or(|e| e == *one))
             {
-                transaction.execute(
+                let valid_from = transaction.query_row(
                     "INSERT INTO asp_sessions (aspid, environment, valid_from) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET valid_from = max(valid_from, excluded.valid_from)",
-                    params![aspid.as_str(), environment.as_str(), valid_from.as_millisecond()],
+                     ON CONFLICT DO UPDATE SET valid_from = max(valid_from + 1000, excluded.valid_from)
+                     RETURNING valid_from",
+                    params![aspid.as_str(), environment.as_str(), earliest],
+                    |row| time(row, "valid_from"),
                 )?;
+                latest = latest.max(valid_from);
             }
-            Ok(valid_from)
+            Ok(latest)
         })
     }
 }

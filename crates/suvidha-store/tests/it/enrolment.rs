@@ -208,9 +208,13 @@ fn sessions_end_with_the_second_in_which_they_are_revoked() {
     assert_eq!(both.to_string(), "2026-11-22T10:15:32Z", "at a full second, those of that second end too");
     assert_eq!((valid_from(&aspid, Sandbox), valid_from(&aspid, Production)), (Some(both), Some(both)));
 
+    let again = desk.registry.revoke_sessions(&aspid, Some(Sandbox)).unwrap();
+    assert_eq!(again.to_string(), "2026-11-22T10:15:33Z", "one made since, and so dated to :32, ends too");
+    assert_eq!(valid_from(&aspid, Production), Some(both));
+
     desk.wait_minutes(-5);
-    desk.registry.revoke_sessions(&aspid, None).unwrap();
-    assert_eq!(valid_from(&aspid, Sandbox), Some(both), "a clock put back brings no session back");
+    let earlier = desk.registry.revoke_sessions(&aspid, Some(Sandbox)).unwrap();
+    assert!(earlier > again, "a clock put back brings no session back");
 }
 
 #[test]
