@@ -36,6 +36,7 @@ impl Gateway {
         for own in config.environments.iter().filter(|own| own.identify.session) {
             registry.ensure_session_key(own.environment)?;
         }
+        registry.set_patience(keeper::PATIENCE)?;
         let (errands, to_keeper) = mpsc::channel();
         let plane = Arc::new(Plane::new(&registry, seam, threads, errands)?);
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());

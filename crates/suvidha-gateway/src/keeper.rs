@@ -4,6 +4,7 @@
 
 mod expiry;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -13,13 +14,17 @@ use gstn::{AspId, Environment};
 use jiff::SignedDuration;
 use suvidha_store::{Registry, Replacement, StoreError};
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::expiry::Expiries;
 use crate::gateway::House;
 
 /// A change in the registry is in force after this long, and the time it takes to read it.
 const BEAT: Duration = Duration::from_millis(500);
+
+/// For so long the keeper waits for another process that is writing to the registry: a revocation must not wait behind
+/// what can be done later.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What calls ask of the keeper, for they may not block.
 pub(crate) enum Errand {
@@ -43,22 +48,29 @@ pub(crate) struct NewCertificate {
 /// Keeps house until it is told to stop.
 pub(crate) fn keep(house: &House, registry: &Registry, errands: &Receiver<Errand>) {
     let mut keeper = Keeper { house, registry, files: stamps(house), expiries: Expiries::default() };
-    keeper.expiries.warn(house);
+    surely(|| keeper.expiries.warn(house));
     let mut next_round = Instant::now() + BEAT;
     loop {
         let rest = next_round.saturating_duration_since(Instant::now());
         if rest.is_zero() {
-            keeper.round();
+            surely(|| keeper.round());
             next_round = Instant::now() + BEAT;
             continue;
         }
         match errands.recv_timeout(rest) {
-            Ok(Errand::ReplaceCertificates(new)) => keeper.replace_certificates(new),
+            Ok(Errand::ReplaceCertificates(new)) => surely(|| keeper.replace_certificates(new)),
             Ok(Errand::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
     keeper.report_uses();
+}
+
+/// Does one thing and outlives its panic: without the keeper no revocation would reach the calls again.
+fn surely(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        error!(target: "suvidha::gateway", "the keeper panicked in one of its tasks and goes on with the next");
+    }
 }
 
 struct Keeper<'a> {
@@ -70,20 +82,15 @@ struct Keeper<'a> {
 
 impl Keeper<'_> {
     fn round(&mut self) {
-        if let Err(error) = self.ensure_session_keys().and_then(|()| self.follow()) {
+        if let Err(error) = self.follow() {
             warn!(target: "suvidha::gateway", %error, "cannot read the registry; what was last read stays in force");
+        }
+        if let Err(error) = self.ensure_session_keys() {
+            warn!(target: "suvidha::gateway", %error, "cannot make a master key for sessions");
         }
         self.expiries.warn(self.house);
         self.report_uses();
         self.read_changed_files();
-    }
-
-    /// A reload may have switched sessions on where there were none.
-    fn ensure_session_keys(&self) -> Result<(), StoreError> {
-        let snapshot = self.house.plane.snapshot.load();
-        let mut without = self.house.environments_with_sessions();
-        without.retain(|environment| snapshot.session_keys(*environment).is_empty());
-        without.into_iter().try_for_each(|environment| self.registry.ensure_session_key(environment))
     }
 
     fn follow(&self) -> Result<(), StoreError> {
@@ -94,9 +101,21 @@ impl Keeper<'_> {
         Ok(())
     }
 
+    /// A reload may have switched sessions on where there were none. The key is in force from the next round on.
+    fn ensure_session_keys(&self) -> Result<(), StoreError> {
+        let snapshot = self.house.plane.snapshot.load();
+        let mut without = self.house.environments_with_sessions();
+        without.retain(|environment| snapshot.session_keys(*environment).is_empty());
+        without.into_iter().try_for_each(|environment| self.registry.ensure_session_key(environment))
+    }
+
+    /// Tells the registry what was used. What cannot be told now is told in the next round.
     fn report_uses(&self) {
-        let uses = self.house.plane.take_touched();
-        if let Err(error) = self.registry.touch(&uses) {
+        let plane = &self.house.plane;
+        let uses = plane.take_touched();
+        let Err(error) = self.registry.touch(&uses) else { return };
+        plane.put_back(uses);
+        if !matches!(error, StoreError::Busy) {
             warn!(target: "suvidha::gateway", %error, "cannot note when credentials were last used");
         }
     }

@@ -73,6 +73,14 @@ impl Plane {
         latest.into_iter().collect()
     }
 
+    /// Notes uses again that the registry could not be told of.
+    pub(crate) fn put_back(&self, uses: Vec<(Used, Timestamp)>) {
+        let mut touched = self.touched[0].lock().unwrap_or_else(PoisonError::into_inner);
+        for (used, at) in uses {
+            touched.entry(used).or_insert(at);
+        }
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

@@ -82,7 +82,7 @@ pub(crate) async fn respond(
         overlap: call.site.getkey.certificate_overlap(),
         reply,
     });
-    let gone = || Error::because(Kind::Internal, "the keeper is gone");
+    let gone = || Error::because(Kind::Internal, "the keeper gave no answer");
     plane.errands.send(errand).map_err(|_| gone())?;
     let Replacement { certificate: row, others_until } =
         replaced.await.map_err(|_| gone())?.map_err(refused)?;

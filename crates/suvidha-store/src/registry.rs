@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use suvidha_seam::Seam;
@@ -33,7 +34,8 @@ pub(crate) mod uses;
 /// The ASPs, their credentials, and the GSP's sealed secrets.
 ///
 /// A clone is another handle on the same connection. Every method blocks, on the disk and on other
-/// processes that are writing (for five seconds at most, then [`StoreError::Busy`]).
+/// processes that are writing (for five seconds unless told [otherwise](Registry::set_patience), then
+/// [`StoreError::Busy`]).
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 
@@ -63,6 +65,12 @@ impl Registry {
     /// not move it. Costs one read of one row.
     pub fn version(&self) -> Result<u64, StoreError> {
         version(&self.connection())
+    }
+
+    /// How long every handle on this connection waits for another process that is writing, before
+    /// [`StoreError::Busy`]; five seconds at first.
+    pub fn set_patience(&self, patience: Duration) -> Result<(), StoreError> {
+        Ok(self.connection().busy_timeout(patience)?)
     }
 
     /// Runs `work` in a transaction that holds the write lock from its start, so that what it reads

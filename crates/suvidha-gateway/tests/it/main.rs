@@ -11,6 +11,7 @@ mod getkey_limits;
 mod getkey_refusals;
 mod gsp_sessions;
 mod gstn_faults;
+mod keeping_house;
 mod log;
 mod own_endpoints;
 mod passing_through;
