@@ -6,6 +6,7 @@ mod getkey;
 mod returns;
 mod sdk;
 mod sessions;
+mod typed;
 
 use suvidha_client::{Credentials, Gsp, GspBuilder, SigningKey};
 use suvidha_testkit::{EnrolledAsp, World};
