@@ -60,6 +60,17 @@ impl Registered {
         (aspid.to_string(), id.as_str().to_owned(), session_key.seal_asp_secret(secret))
     }
 
+    /// A session of the first ASP, whose `asp-secret` holds some other text.
+    fn session_showing(&self, text: &[u8]) -> Headers {
+        let (aspid, id, _) = self.session(&self.own, Sandbox);
+        let snapshot = self.snapshot();
+        let key = snapshot.minting_key(Sandbox, self.seam.now()).unwrap();
+        let parsed = SessionId::parse(&id).unwrap();
+        let session_key = crate::sessions::derive(&key.key, Sandbox, &self.own.0, &parsed);
+        let sealed = gstn::crypto::aes256_ecb_encrypt(session_key.as_bytes(), text);
+        (aspid, id, gstn::crypto::base64::encode(sealed))
+    }
+
     /// The code with which a call is refused, if it is; and the work it took.
     fn judged(&self, environment: Environment, headers: &Headers) -> (Result<(), &'static str>, [usize; 3]) {
         let snapshot = self.snapshot();
@@ -93,6 +104,9 @@ fn every_refusal_takes_the_same_work() {
         ("right", stage.session(&stage.own, Sandbox), Ok(())),
         ("unknown ASP", stage.session(&nobody, Sandbox), Err("GSP012")),
         ("wrong secret", stage.session(&wrong_secret, Sandbox), Err("GSP018")),
+        ("the account password", stage.session_showing(b"A1b2C3d4E5f6G7h8I9j0K1l2"), Err("GSP018")),
+        ("nothing at all", stage.session_showing(b""), Err("GSP017")),
+        ("no text", stage.session_showing(&[0; 32]), Err("GSP017")),
         ("not enrolled", stage.session(&not_enrolled, Sandbox), Err("GSP018")),
         ("another's session", (own.clone(), others.1, others.2.clone()), Err("GSP017")),
         ("another's secret", (own.clone(), session_id.clone(), others.2), Err("GSP017")),
