@@ -1,9 +1,12 @@
 //! `suvidha gst`: an ASP's first tool. It logs a taxpayer in and calls GSTN through a gateway, from a terminal.
 
+mod call;
 mod connection;
 mod failure;
 mod filing;
 mod keygen;
+mod large;
+mod ledger;
 mod login;
 mod place;
 mod proof;
@@ -61,8 +64,10 @@ SUVIDHA_PFX_PASSPHRASE. Other users of the machine can see a command line.")]
     Session,
     /// End the session at GSTN and forget it
     Logout,
-    /// Look a taxpayer up in the public register; needs no login where a gateway and token are given
+    /// Look a taxpayer up in the public register; needs no login where the options name a gateway and an ASP
     Search(public::Search),
+    /// List the returns that a taxpayer has filed in a year; needs no login where search needs none
+    Track(public::Track),
     /// Save rows of a GSTR-1; prints the reference_id under which GSTN works on them
     Save(returns::Save),
     /// Ask what has become of a save, a reset or a proceed-to-file
@@ -75,6 +80,14 @@ SUVIDHA_PFX_PASSPHRASE. Other users of the machine can see a command line.")]
     Reset(returns::Reset),
     /// File a GSTR-1, signed with an OTP sent to the signatory. There is no way back
     File(filing::File),
+    /// Show the cash ledger, the credit ledger, or what is in both
+    Ledger {
+        /// Which.
+        #[command(subcommand)]
+        command: ledger::LedgerCommand,
+    },
+    /// Call any other API of GSTN's catalogue, with the cryptography done
+    Call(call::Call),
     /// Make the ASP's key pair for GetKey: private key, self-signed certificate, .pfx and .cer
     ///
     /// Needs no gateway and no login. Existing files are never overwritten.
@@ -94,12 +107,15 @@ pub(crate) fn run(gst: Gst, output: Output, seam: &Seam) -> Result<(), Failure> 
             GstCommand::Logout => login::logout(&place, output).await,
             GstCommand::Session => session::run(&place, output).await,
             GstCommand::Search(search) => search.run(&place, output).await,
+            GstCommand::Track(track) => track.run(&place, output).await,
             GstCommand::Save(save) => save.run(&place, output).await,
             GstCommand::Status(status) => status.run(&place, output).await,
             GstCommand::Get(get) => get.run(&place, output).await,
             GstCommand::Summary(summary) => summary.run(&place, output).await,
             GstCommand::Reset(reset) => reset.run(&place, output).await,
             GstCommand::File(file) => file.run(&place, output).await,
+            GstCommand::Ledger { command } => command.run(&place, output).await,
+            GstCommand::Call(call) => call.run(&place, output).await,
             GstCommand::Keygen(keygen) => keygen.run(output, seam),
         }
     })

@@ -1,15 +1,21 @@
-//! `suvidha gst search`: the public register.
+//! `suvidha gst search` and `track`: what anyone may know of a taxpayer.
 
 use clap::Args;
-use gstn::Gstin;
+use gstn::{FinancialYear, Gstin, ReturnPeriod};
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use suvidha_client::{Error, FiledReturn, FiledReturns};
 
-use crate::exit::Failure;
-use crate::output::{Answer, Output, fields};
+use crate::exit::{Exit, Failure};
+use crate::output::{Answer, Output, fields, table};
 
 use super::connection::GatewayOptions;
-use super::place::SessionPlace;
+use super::place::{SessionPlace, not_logged_in};
+
+/// Indian Standard Time is ahead of UTC by so much, all the year.
+const IST_AHEAD: SignedDuration = SignedDuration::from_mins(330);
 
 /// `suvidha gst search`.
 #[derive(Debug, Args)]
@@ -24,6 +30,72 @@ impl Search {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let gsp = self.gateway.gsp(place)?;
         output.show(&Found(gsp.search(&self.gstin).await?.raw))
+    }
+}
+
+/// `suvidha gst track`.
+#[derive(Debug, Args)]
+pub(crate) struct Track {
+    /// Whose returns; those of the taxpayer who is logged in when left out
+    gstin: Option<Gstin>,
+    /// The financial year, 2026-27; the present one when left out
+    #[arg(long, value_name = "YYYY-YY")]
+    year: Option<FinancialYear>,
+    /// Only returns of this form: R1, R3B, R9, …
+    #[arg(long)]
+    form: Option<String>,
+    #[command(flatten)]
+    gateway: GatewayOptions,
+}
+
+impl Track {
+    pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
+        let gstin = match self.gstin {
+            Some(gstin) => gstin,
+            None => place.login()?.ok_or_else(not_logged_in)?.taxpayer()?,
+        };
+        let year = self.year.or_else(|| year_of(place.seam().now()));
+        let year =
+            year.ok_or_else(|| Failure::new(Exit::Usage, "this computer's clock shows no such year"))?;
+        let gsp = self.gateway.gsp(place)?;
+        match gsp.track_returns(&gstin, year, self.form.as_deref()).await {
+            Ok(filed) => output.show(&Filed(filed)),
+            Err(Error::NoDocuments(_)) => output.show(&Filed(FiledReturns::default())),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The financial year in India.
+fn year_of(now: Timestamp) -> Option<FinancialYear> {
+    let date = Offset::UTC.to_datetime(now.saturating_add(IST_AHEAD).ok()?).date();
+    Some(ReturnPeriod::new(date.year().try_into().ok()?, date.month().unsigned_abs())?.financial_year())
+}
+
+/// The returns that were filed; a program gets what GSTN answered.
+struct Filed(FiledReturns);
+
+impl Serialize for Filed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.raw {
+            Value::Null => json!({"EFiledlist": []}).serialize(serializer),
+            raw => raw.serialize(serializer),
+        }
+    }
+}
+
+impl Answer for Filed {
+    fn words(&self) -> String {
+        let row = |filed: &FiledReturn| {
+            let period = filed.period.map(|period| period.to_string()).unwrap_or_default();
+            let filed_on = filed.filed_on.map(|date| date.to_string()).unwrap_or_default();
+            [filed.form.clone(), period, filed_on, filed.arn.clone(), filed.status.clone()]
+        };
+        let rows: Vec<_> = self.0.returns.iter().map(row).collect();
+        if rows.is_empty() {
+            return "nothing filed\n".to_owned();
+        }
+        table(["FORM", "PERIOD", "FILED ON", "ARN", "STATUS"], &rows)
     }
 }
 
@@ -60,9 +132,14 @@ fn address(address: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn the_year_turns_at_midnight_in_india() {
+        let year = |at: &str| year_of(at.parse().unwrap()).unwrap().to_string();
+        assert_eq!(year("2026-03-31T18:29:59Z"), "2025-26");
+        assert_eq!(year("2026-03-31T18:30:00Z"), "2026-27");
+    }
 
     #[test]
     fn only_what_is_known_is_shown_and_once() {

@@ -14,6 +14,7 @@ use suvidha_client::{Error, Gstr1, Patience, Progress, RefusedRow, ReturnStatus,
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields, table};
 
+use super::large::whole;
 use super::place::SessionPlace;
 use super::rows;
 
@@ -90,7 +91,7 @@ fn section(text: &str) -> Result<String, String> {
     if plain { Ok(text.to_ascii_uppercase()) } else { Err("a section is a name such as B2B".to_owned()) }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "write it as NAME=VALUE".to_owned())?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -104,7 +105,7 @@ impl Save {
     }
 }
 
-fn read_payload(file: &PathBuf) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_payload(file: &PathBuf) -> Result<Vec<u8>, Failure> {
     let read = if file.as_os_str() == "-" {
         let mut payload = Vec::new();
         io::stdin().lock().read_to_end(&mut payload).map(|_| payload)
@@ -166,15 +167,14 @@ impl Status {
 
 impl Get {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let gstr1 = place.open()?.gstr1(self.period.period);
+        let taxpayer = place.open()?;
         let mut query: Vec<_> =
             self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         query.extend(self.ctin.as_ref().map(|ctin| ("ctin", ctin.as_str())));
-        let found = gstr1.section(&self.section, &query).await;
+        let found = taxpayer.gstr1(self.period.period).section(&self.section, &query).await;
         let documents = match found {
-            Ok(documents) => documents,
             Err(Error::NoDocuments(_)) => json!({}),
-            Err(error) => return Err(error.into()),
+            found => whole(&taxpayer, found).await?,
         };
         output.show(&Section { name: self.section, documents })
     }
