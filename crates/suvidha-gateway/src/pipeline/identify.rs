@@ -7,7 +7,7 @@ mod token;
 
 use std::sync::Arc;
 
-use gstn::headers::ASPID;
+use gstn::headers::{ASPID, PASSWORD};
 use gstn::{AspId, Environment};
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -126,7 +126,7 @@ impl<'a> Presented<'a> {
             clients: client_credentials::presented(headers),
             half_a_client: client_credentials::half(headers),
             aspid: text(headers, ASPID).is_some(),
-            password: text(headers, "password").is_some(),
+            password: text(headers, PASSWORD).is_some(),
         })
     }
 

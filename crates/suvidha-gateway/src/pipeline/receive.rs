@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use gstn::headers::{
     ASP_SECRET, ASPID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET,
-    SESSION_ID, TXN, X_CT_AUTH_TOKEN,
+    PASSWORD, SESSION_ID, TXN, X_CT_AUTH_TOKEN,
 };
 use http::header::{HOST, UPGRADE};
 use http::request::Parts;
@@ -36,7 +36,7 @@ const CREDENTIALS: [&str; 11] = [
     ASP_SECRET,
     SESSION_ID,
     AUTH_TOKEN,
-    "password",
+    PASSWORD,
 ];
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
