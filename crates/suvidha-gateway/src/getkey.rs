@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{AspEntry, Snapshot, Used};
 
-use self::attempts::Attempts;
+use self::attempts::{Attempts, Claim};
 use self::replays::Replays;
 use self::request::Request;
 pub(crate) use self::window::in_ist;
@@ -98,7 +98,13 @@ impl Hearing<'_> {
         window::check(&self.request.stamp, self.now, limits.tolerance())?;
         let asp = self.snapshot.asp(&self.request.aspid);
         let attempts = &self.visit.door.getkey.attempts;
-        let begun = attempts.begin(limits, asp.map(|asp| asp.aspid), self.call.caller, self.now);
+        let address = self.call.caller;
+        let claim = Claim {
+            asp: asp.map(|asp| asp.aspid),
+            address,
+            registered: asp.is_some_and(|asp| asp.allowed_ips.iter().any(|net| net.contains(&address))),
+        };
+        let begun = attempts.begin(limits, claim, self.now);
         let attempt = begun.map_err(|wait| {
             let words = "Too many GetKey calls from this address, or for this ASP, failed or were made within a minute.";
             Error::too_many(words, wait)
@@ -125,7 +131,7 @@ impl Hearing<'_> {
         let message = replays::message(aspid, timestamp, signature);
         let tolerance = self.call.site.getkey.tolerance();
         let end = stamp.instant().saturating_add(tolerance).unwrap_or(Timestamp::MAX);
-        Ok(self.visit.door.getkey.replays.take(message, end, self.now)?)
+        Ok(self.visit.door.getkey.replays.take(*aspid, message, end, self.now)?)
     }
 
     /// A new session. While the ASP's secret is being changed its key comes under the old secret, for those who know no

@@ -1,8 +1,8 @@
 //! Limits on failing attempts, asked before any signature is verified: guessing must cost others more than us.
 //!
-//! An address from which an ASP succeeded lately has a count of its own with that ASP. All others are strangers, and
-//! share two: that of their address, and that of the ASP in whose name they come. So strangers lock out one another, and
-//! nobody who is known.
+//! An address from which an ASP succeeded lately, or that is registered as the ASP's, has a count of its own with that ASP.
+//! All others are strangers, and share two: that of their address, and that of the ASP in whose name they come. So
+//! strangers lock out one another, and nobody who is known.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -44,6 +44,15 @@ pub(super) struct Attempts {
     homes: Mutex<Generations<(AspId, Origin), Timestamp>>,
 }
 
+/// Whose call it says it is, and where it comes from.
+pub(super) struct Claim {
+    /// If there is such a one.
+    pub(super) asp: Option<AspId>,
+    pub(super) address: IpAddr,
+    /// The address is one of those that the operator has registered for the ASP.
+    pub(super) registered: bool,
+}
+
 /// An attempt that may be made. Its outcome is to be reported.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt {
@@ -63,16 +72,15 @@ impl Attempts {
         }
     }
 
-    /// An attempt in the name of `asp`, if there is such a one; or how long to wait for it.
+    /// An attempt, or how long to wait for it.
     pub(super) fn begin(
         &self,
         limits: &GetKey,
-        asp: Option<AspId>,
-        address: IpAddr,
+        Claim { asp, address, registered }: Claim,
         now: Timestamp,
     ) -> Result<Attempt, Duration> {
         let origin = Origin::of(address);
-        let known = asp.is_some_and(|asp| self.knows(asp, origin, now));
+        let known = registered || asp.is_some_and(|asp| self.knows(asp, origin, now));
         let per_address = Rate::per_minute(limits.failures_per_address);
         let failures = match asp {
             Some(asp) if known => self.known.wait(per_address, &(asp, origin), now),
@@ -134,10 +142,14 @@ mod tests {
         AspId::new(number)
     }
 
+    fn claim(asp: Option<AspId>, address: &str) -> Claim {
+        Claim { asp, address: address.parse().unwrap(), registered: false }
+    }
+
     impl Attempts {
         /// How many of ten attempts, all of which fail, may be made.
         fn failures(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> usize {
-            let one = |_: &usize| match self.begin(&limits(), asp, address.parse().unwrap(), now) {
+            let one = |_: &usize| match self.begin(&limits(), claim(asp, address), now) {
                 Ok(attempt) => {
                     self.failed(&limits(), attempt, now);
                     true
@@ -148,7 +160,7 @@ mod tests {
         }
 
         fn succeeds(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> bool {
-            let attempt = self.begin(&limits(), asp, address.parse().unwrap(), now);
+            let attempt = self.begin(&limits(), claim(asp, address), now);
             attempt.is_ok_and(|attempt| {
                 self.succeeded(&limits(), attempt, now);
                 true
@@ -162,7 +174,7 @@ mod tests {
         assert_eq!(attempts.failures(None, STRANGER, at(0)), 3);
         assert_eq!(attempts.failures(asp(1), STRANGER, at(0)), 0);
         assert_eq!(attempts.failures(asp(1), HOME, at(0)), 3, "another address");
-        let wait = attempts.begin(&limits(), asp(1), STRANGER.parse().unwrap(), at(0)).err();
+        let wait = attempts.begin(&limits(), claim(asp(1), STRANGER), at(0)).err();
         assert_eq!(wait, Some(Duration::from_secs(20)));
         assert_eq!(attempts.failures(asp(1), STRANGER, at(20)), 1);
     }
@@ -196,6 +208,19 @@ mod tests {
         assert_eq!(attempts.failures(asp(1), HOME, at(0)), 3, "its own failures count with itself");
         assert!(!attempts.succeeds(asp(1), HOME, at(0)));
         assert!(attempts.succeeds(asp(1), HOME, at(60)));
+    }
+
+    #[test]
+    fn strangers_lock_out_nobody_at_a_registered_address() {
+        let attempts = Attempts::new();
+        for last in 1..=20 {
+            attempts.failures(asp(1), &format!("198.51.100.{last}"), at(0));
+        }
+        let registered = || {
+            let claim = Claim { registered: true, ..claim(asp(1), HOME) };
+            attempts.begin(&limits(), claim, at(0)).map(|attempt| attempts.failed(&limits(), attempt, at(0)))
+        };
+        assert_eq!((0..10).filter(|_| registered().is_ok()).count(), 3, "before it ever succeeded");
     }
 
     #[test]

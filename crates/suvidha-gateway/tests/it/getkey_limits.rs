@@ -1,5 +1,6 @@
 //! Guessing must cost others more than us.
 
+use gstn::AspId;
 use gstn::crypto::base64;
 use suvidha_gateway::config::Config;
 use suvidha_store::Registry;
@@ -12,17 +13,17 @@ const STRANGER: &str = "198.51.100.1";
 const HOME: &str = "203.0.113.7";
 
 fn asp() -> Enrolled {
-    asp_and(|_| ())
+    asp_and(|_, _| ())
 }
 
-fn asp_and(prepare: impl FnOnce(&Registry)) -> Enrolled {
+fn asp_and(prepare: impl FnOnce(&Registry, &AspId)) -> Enrolled {
     let change = |config: &mut Config| {
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         config.getkey.failures_per_address = 3;
         config.getkey.failures_per_asp = 5;
         config.getkey.calls_per_asp = 20;
     };
-    enrolled_with(StandIn::content().address, change, |registry, _| prepare(registry))
+    enrolled_with(StandIn::content().address, change, prepare)
 }
 
 /// In the ASP's name, without its key.
@@ -50,7 +51,7 @@ fn after_so_many_failures_not_even_a_right_signature_is_looked_at() {
 #[test]
 fn strangers_cannot_lock_out_an_asp_that_calls_from_its_usual_address() {
     let mut another = None;
-    let asp = asp_and(|registry| another = Some(stage::an_asp(registry)));
+    let asp = asp_and(|registry, _| another = Some(stage::an_asp(registry)));
     assert_eq!(asp.send(&asp.message().from(HOME)).status, 200);
     let mut verified = 0;
     for last in 1..=20 {
@@ -62,6 +63,18 @@ fn strangers_cannot_lock_out_an_asp_that_calls_from_its_usual_address() {
     assert_eq!(asp.send(&asp.message().from(HOME)).status, 200);
     let theirs = Message::new(&another.unwrap(), &KEY, &asp.message().timestamp);
     asp.send(&theirs.from("198.51.100.99")).refuses_getkey("GSP013", 401);
+}
+
+#[test]
+fn nor_one_that_calls_from_a_registered_address_for_the_first_time() {
+    let asp = asp_and(|registry, aspid| {
+        registry.set_allowed_ips(aspid, vec!["203.0.113.0/24".parse().unwrap()]).unwrap();
+    });
+    for last in 1..=20 {
+        asp.send(&forged(&asp).from(&format!("198.51.100.{last}")));
+    }
+    asp.send(&asp.message().from("198.51.100.99")).refuses_getkey("GSP025", 429);
+    assert_eq!(asp.send(&asp.message().from(HOME)).status, 200);
 }
 
 #[test]
