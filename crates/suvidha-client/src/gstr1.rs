@@ -7,6 +7,7 @@ use crate::api_call::ApiCall;
 use crate::error::Error;
 use crate::job::ReturnStatus;
 use crate::patience::Patience;
+use crate::summary::{Summary, SummaryKind};
 use crate::taxpayer::Taxpayer;
 
 /// Newest versions seen in the field (gstn.md 3.1, 3.2).
@@ -22,35 +23,6 @@ const EVC_FORM: &str = "R1";
 pub struct Gstr1 {
     taxpayer: Taxpayer,
     period: ReturnPeriod,
-}
-
-/// Which summary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SummaryKind {
-    /// Totals by section.
-    #[default]
-    Short,
-    /// With totals by counterparty.
-    Long,
-}
-
-/// RETSUM: what GSTN has added up, with the checksum that a filing must repeat.
-#[derive(Debug, Clone)]
-pub struct Summary {
-    text: Vec<u8>,
-    value: Value,
-}
-
-impl Summary {
-    /// The summary: `sec_sum` with one entry per section, `chksum` over all.
-    pub fn value(&self) -> &Value {
-        &self.value
-    }
-
-    /// The JSON text as GSTN wrote it; filing signs exactly this.
-    pub fn text(&self) -> &[u8] {
-        &self.text
-    }
 }
 
 impl Gstr1 {
@@ -125,12 +97,7 @@ impl Gstr1 {
             SummaryKind::Long => "L",
         };
         let call = ApiCall::get(READ, "RETSUM").ret_period(self.period).query("smrytyp", kind);
-        let text = self.taxpayer.call_text(call).await?;
-        let value = serde_json::from_slice(&text).map_err(|_| Error::Protocol {
-            what: "GSTN's summary is not JSON".to_owned(),
-            request_id: None,
-        })?;
-        Ok(Summary { text, value })
+        Summary::new(self.taxpayer.call_text(call).await?)
     }
 
     /// Throws away everything saved and not filed. Returns a `reference_id`.

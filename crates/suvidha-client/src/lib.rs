@@ -38,10 +38,14 @@
 //!   refused.
 //! - **Keeping.** A [`SessionStore`] keeps both kinds of session, in memory ([`MemoryStore`]), in files ([`FileStore`]), or
 //!   in the database of the application.
+//! - **Waiting.** GSTN works on saves in the background: [`Gstr1::wait`] and [`Taxpayer::wait_for`] ask with [`Patience`].
+//! - **Large results.** What is too large for one answer ([`Error::Queued`]) is waited for, fetched as files and checked
+//!   ([`Taxpayer::wait_for_files`], [`Taxpayer::download`]).
 //! - **Telling.** [`Event`]s say when sessions are renewed, when an OTP is needed, and when calls begin and end.
 //!
 //! Errors come by kind ([`Error`]) and know GSTN's code, whose fault it was ([`Origin`]), the gateway's request id and what
-//! to do. Every other API of GSTN is an [`ApiCall`] away.
+//! to do. Money is exact ([`Rupees`]). What has no call of its own here is called by its name in GSTN's catalogue
+//! ([`Taxpayer::call_raw`], [`Gsp::call_raw`]), or described in an [`ApiCall`].
 //!
 //! Nothing here prints or logs, and nothing that can be printed holds a secret. There is no global state. Everything runs on
 //! the caller's tokio runtime, which needs its I/O and time drivers; a connection, and a renewal that is under way, end with
@@ -74,6 +78,7 @@ mod returns;
 mod rupees;
 mod session;
 mod store;
+mod summary;
 mod taxpayer;
 mod tls;
 mod tolerant;
@@ -110,7 +115,7 @@ pub use file_store::FileStore;
 pub use files::{Document, Download, DownloadFault, DownloadProgress, FilesOf, LargeFiles, QueuedFiles};
 pub use gsp::Gsp;
 pub use gstn::{AspId, FinancialYear, Gstin, Pan, ReturnPeriod, SecretString};
-pub use gstr1::{Gstr1, Summary, SummaryKind};
+pub use gstr1::Gstr1;
 pub use jiff::Timestamp;
 pub use jiff::civil::Date;
 pub use job::{Progress, RefusedRow, ReturnStatus};
@@ -125,6 +130,7 @@ pub use returns::{FiledReturn, FiledReturns};
 pub use rupees::{NotRupees, Rupees};
 pub use session::{GspSession, Session, StoredSession};
 pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};
+pub use summary::{Summary, SummaryKind, SummaryLine};
 pub use taxpayer::Taxpayer;
 
 /// The code in the guide for those who come from TaxProGST.API.

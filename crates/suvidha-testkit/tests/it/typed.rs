@@ -65,6 +65,29 @@ async fn a_nil_return_is_filed_and_then_seen_by_everyone() {
 }
 
 #[tokio::test]
+async fn the_summary_adds_up_what_was_saved() {
+    let (_world, _, taxpayer) = logged_in(json!({"state": "29"})).await;
+    let gstr1 = taxpayer.gstr1("102026".parse().unwrap());
+    let invoice = |number: &str, taxable: f64, tax: f64| {
+        json!({"inum": number, "idt": "05-10-2026", "val": taxable + tax, "pos": "27", "rchrg": "N", "inv_typ": "R",
+            "itms": [{"num": 1, "itm_det": {"rt": 18, "txval": taxable, "iamt": tax, "csamt": 0}}]})
+    };
+    let invoices = [invoice("S/1", 1000.0, 180.0), invoice("S/2", 0.5, 0.09)];
+    let payload = json!({"gstin": taxpayer.gstin().as_str(), "fp": "102026", "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": invoices}]});
+    let status =
+        gstr1.wait(&gstr1.save(payload.to_string()).await.unwrap(), Patience::default()).await.unwrap();
+    assert!(status.refused.is_empty(), "{:?}", status.raw);
+    let sections = gstr1.summary(SummaryKind::Long).await.unwrap().sections().unwrap();
+    let b2b = sections.iter().find(|section| section.name == "B2B").unwrap();
+    assert_eq!(
+        (b2b.records, b2b.taxable, b2b.tax()),
+        (2, Rupees::from_paise(100_050), Rupees::from_paise(18_009))
+    );
+    assert_eq!((&*b2b.counterparties[0].counterparty, b2b.counterparties[0].records), ("27AAPFU0939F1ZV", 2));
+    assert_eq!(sections.last().unwrap().tax(), b2b.tax());
+}
+
+#[tokio::test]
 async fn the_balance_of_the_ledgers_is_what_was_put_into_them() {
     let (_world, _, taxpayer) = logged_in(json!({"balances": {
         "cash": {"igst": {"tx": 100.5, "intr": 0.25}, "cess": {"fee": 1}},
