@@ -53,7 +53,7 @@ fn exit(error: &Error) -> Exit {
         Error::Protocol { .. } | Error::Download { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,
         Error::Store { source, .. } if is_denied(&**source) => Exit::Permission,
-        Error::Store { .. } => Exit::Io,
+        Error::Store { .. } | Error::File { .. } => Exit::Io,
         _ => match error.refusal() {
             Some(refusal) if refusal.origin == Origin::Network => Exit::Unavailable,
             Some(refusal) if refusal.origin == Origin::Gsp && [401, 403].contains(&refusal.http_status) => {
