@@ -4,7 +4,7 @@ use std::fmt;
 
 use gstn::catalogue::Family;
 use gstn::crypto::{Sek, base64, evc_sid, evc_sign};
-use gstn::{Gstin, Pan, ReturnPeriod, envelope, headers};
+use gstn::{Gstin, Pan, ReturnPeriod, StateCode, envelope, headers};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 
@@ -97,6 +97,9 @@ impl ApiCall {
     }
 
     /// The payload, to be written as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it cannot be.
     pub fn payload(self, payload: &impl Serialize) -> Result<Self, Error> {
         let json = serde_json::to_vec(payload)
             .map_err(|error| Error::Invalid(format!("the payload cannot be written as JSON: {error}")))?;
@@ -127,6 +130,15 @@ impl ApiCall {
     pub(crate) fn gstin(&self) -> Option<Gstin> {
         let (_, gstin) = self.query.iter().find(|(name, _)| name == "gstin")?;
         Gstin::parse_lenient(gstin).ok()
+    }
+
+    /// The state that a public call is about: the GSTIN's, or the one the query names.
+    pub(crate) fn state(&self) -> Option<StateCode> {
+        let named = || {
+            let is_state = |name: &str| ["state", "stateCode", "state_cd"].contains(&name);
+            self.query.iter().find(|(name, _)| is_state(name)).and_then(|(_, state)| state.parse().ok())
+        };
+        self.gstin().map(|gstin| gstin.state()).or_else(named)
     }
 
     /// Whether it is one of the APIs that go without a taxpayer's session.

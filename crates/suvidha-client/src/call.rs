@@ -51,7 +51,7 @@ impl Taxpayer {
     /// As [`call`](Self::call).
     pub async fn call_text(&self, call: ApiCall) -> Result<Vec<u8>, Error> {
         if call.is_public() {
-            return self.gsp().public(&call).await;
+            return self.gsp().public(&call, Some(self.gstin().state())).await;
         }
         let target = call.target(Some(self.gstin()));
         let stage = if call.is_read() { Stage::Read } else { Stage::Write };

@@ -329,6 +329,9 @@ impl Taxpayer {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// Every kind of [`Error`].
     pub async fn ledger_balance(&self, period: ReturnPeriod) -> Result<LedgerBalance, Error> {
         let answer = self.call_text(ApiCall::get(LEDGERS, "BAL").ret_period(period)).await?;
         let (balance, raw) = read::<LedgerBalance>(&answer, "the answer to BAL")?;
@@ -336,6 +339,9 @@ impl Taxpayer {
     }
 
     /// The cash ledger of the days from `from` to `to`, both included.
+    ///
+    /// # Errors
+    /// Every kind of [`Error`].
     pub async fn cash_ledger(&self, from: Date, to: Date) -> Result<CashLedger, Error> {
         let answer = self.ledger("CASH", from, to).await?;
         let (ledger, raw) = read::<CashLedger>(&answer, "the cash ledger")?;
@@ -343,6 +349,9 @@ impl Taxpayer {
     }
 
     /// The credit ledger of the days from `from` to `to`, both included.
+    ///
+    /// # Errors
+    /// Every kind of [`Error`].
     pub async fn credit_ledger(&self, from: Date, to: Date) -> Result<CreditLedger, Error> {
         #[derive(Deserialize)]
         struct Answer {

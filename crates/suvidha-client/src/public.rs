@@ -1,7 +1,7 @@
 //! What anyone may ask of GSTN about a taxpayer: no taxpayer's consent, no encryption.
 
 use gstn::crypto::base64;
-use gstn::{FinancialYear, Gstin};
+use gstn::{FinancialYear, Gstin, StateCode};
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
@@ -161,7 +161,7 @@ pub struct Address {
 }
 
 impl Gsp {
-    /// What the public register says about a GSTIN. [`Error::NoDocuments`] where it knows no such GSTIN.
+    /// What the public register says about a GSTIN.
     ///
     /// ```no_run
     /// # async fn example(gsp: suvidha_client::Gsp) -> Result<(), Box<dyn std::error::Error>> {
@@ -170,15 +170,21 @@ impl Gsp {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoDocuments`] where the register knows no such GSTIN, and every other kind of [`Error`] but
+    /// [`Error::OtpRequired`].
     pub async fn search(&self, gstin: &Gstin) -> Result<Registration, Error> {
         let call = ApiCall::get("commonapi/v1.1/search", "TP").query("gstin", gstin.as_str());
         let (registration, raw) =
-            tolerant::read::<Registration>(&self.public(&call).await?, "what the register says")?;
+            tolerant::read::<Registration>(&self.public(&call, None).await?, "what the register says")?;
         Ok(Registration { raw, ..registration })
     }
 
     /// The returns that a taxpayer has filed for a financial year, of one `form` (`R1`, `R3B` …) or of all.
-    /// [`Error::NoDocuments`] where there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoDocuments`] where there is none, and every other kind of [`Error`] but [`Error::OtpRequired`].
     pub async fn track_returns(
         &self,
         gstin: &Gstin,
@@ -189,11 +195,11 @@ impl Gsp {
             .query("gstin", gstin.as_str())
             .query("fy", year.to_string());
         let call = form.into_iter().fold(call, |call, form| call.query("type", form));
-        FiledReturns::read(&self.public(&call).await?)
+        FiledReturns::read(&self.public(&call, None).await?)
     }
 
     /// Any other public API of GSTN's catalogue by name, with `input` as its query. [`ApiCall::named`] says how names are
-    /// written.
+    /// written. A gateway that checks headers strictly wants a `gstin` or a `stateCode` in it.
     ///
     /// ```no_run
     /// use serde_json::json;
@@ -217,22 +223,22 @@ impl Gsp {
     /// # Errors
     /// As [`call_raw`](Self::call_raw).
     pub async fn call_public(&self, call: ApiCall) -> Result<Value, Error> {
-        json(&self.public(&call).await?)
+        json(&self.public(&call, None).await?)
     }
 
-    pub(crate) async fn public(&self, call: &ApiCall) -> Result<Vec<u8>, Error> {
+    /// A public call; `state` is the caller's, for one that names no other.
+    pub(crate) async fn public(&self, call: &ApiCall, state: Option<StateCode>) -> Result<Vec<u8>, Error> {
         if !call.is_public() {
             let what = format!("{call:?} needs a taxpayer's session: make it on a Taxpayer");
             return Err(Error::Invalid(what));
         }
-        let gstin = call.gstin();
-        let mut headers = self.common_headers(gstin.map(|gstin| gstin.state()))?;
+        let mut headers = self.common_headers(call.state().or(state))?;
         call.put_headers(&mut headers)?;
         let outgoing = Outgoing {
             method: call.method().clone(),
             target: &call.target(None),
             action: call.action(),
-            gstin,
+            gstin: call.gstin(),
             headers,
             body: call.plain().into(),
         };

@@ -65,8 +65,10 @@ impl FiledReturns {
 
 impl Taxpayer {
     /// The returns of a period that the taxpayer has filed, of one `form` (`R1`, `R3B` …) or of all.
-    /// [`Error::NoDocuments`] where there is none. [`Gsp::track_returns`](crate::Gsp::track_returns) tells it of anyone,
-    /// a year at a time.
+    /// [`Gsp::track_returns`](crate::Gsp::track_returns) tells it of anyone, a year at a time.
+    ///
+    /// # Errors
+    /// [`Error::NoDocuments`] where there is none, and every other kind of [`Error`].
     pub async fn track_returns(
         &self,
         period: ReturnPeriod,
@@ -78,6 +80,9 @@ impl Taxpayer {
     }
 
     /// RETSTATUS: what has become of a save, reset, proceed-to-file or offset, of any form.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where GSTN knows no such job, and every other kind of [`Error`].
     pub async fn return_status(
         &self,
         period: ReturnPeriod,
@@ -92,8 +97,7 @@ impl Taxpayer {
     }
 
     /// Asks for the status until GSTN has finished, telling `progress` every status on the way. Drop the future to give
-    /// up waiting: GSTN goes on with the job, and its reference id stays good. [`Error::StillProcessing`] when patience
-    /// ends first.
+    /// up waiting: GSTN goes on with the job, and its reference id stays good.
     ///
     /// ```no_run
     /// use serde_json::json;
@@ -109,6 +113,10 @@ impl Taxpayer {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// [`Error::StillProcessing`] when patience ends first; otherwise as [`return_status`](Self::return_status), once
+    /// there is no more forgiveness for it (see [`Patience`]).
     pub async fn wait_for(
         &self,
         period: ReturnPeriod,

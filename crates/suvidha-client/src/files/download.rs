@@ -126,6 +126,9 @@ impl Document {
     }
 
     /// The JSON.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if it is none.
     pub fn value(&self) -> Result<Value, Error> {
         serde_json::from_slice(&self.json).map_err(|_| Error::Protocol {
             what: format!("what file {} of the result decrypts to is not JSON", self.file),
@@ -168,6 +171,9 @@ impl Download {
     }
 
     /// The next document; `None` after the last.
+    ///
+    /// # Errors
+    /// [`Error::Download`] where the file is not what it should be, and the kinds of [`Error`] that the way to it has.
     pub async fn next(&mut self) -> Result<Option<Document>, Error> {
         while self.ready.is_empty() && self.done < self.files.len() {
             let documents = self.fetch().await?;
@@ -181,6 +187,9 @@ impl Download {
     /// Writes every document to a file of its own in `directory`, which must not exist yet: `1.json`, `2.json` … in
     /// the order of GSTN's files. The directory appears when all are in it; after a failure, or when the future is
     /// dropped, there is none. Only the owner can read it. Returns the files.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), and [`Error::File`].
     pub async fn save_to(mut self, directory: impl Into<PathBuf>) -> Result<Vec<PathBuf>, Error> {
         let directory = directory.into();
         let unfinished = Arc::new(Unfinished::create(&directory, self.gsp.wire().seam.random())?);

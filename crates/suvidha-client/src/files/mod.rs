@@ -194,7 +194,7 @@ impl Taxpayer {
     /// Asks for the files of a result until GSTN has prepared them.
     ///
     /// The first question is put when GSTN's own estimate is over; only then does `patience` begin. Drop the future
-    /// to give up waiting: the token stays good. [`Error::StillProcessing`] when patience ends first.
+    /// to give up waiting: the token stays good.
     ///
     /// ```no_run
     /// use suvidha_client::{Error, Patience};
@@ -215,6 +215,10 @@ impl Taxpayer {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// [`Error::StillProcessing`] when patience ends first, [`Error::Refused`] with `RTN_25` where GSTN failed to prepare
+    /// the files, and every other kind of [`Error`].
     pub async fn wait_for_files(
         &self,
         queued: &QueuedFiles,
@@ -224,6 +228,9 @@ impl Taxpayer {
     }
 
     /// As [`wait_for_files`](Self::wait_for_files), telling `progress` before each pause how long it is.
+    ///
+    /// # Errors
+    /// As [`wait_for_files`](Self::wait_for_files).
     pub async fn wait_for_files_with(
         &self,
         queued: &QueuedFiles,

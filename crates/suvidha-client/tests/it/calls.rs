@@ -126,9 +126,13 @@ async fn public_apis_are_called_by_name_without_a_login_from_either_handle() {
     assert_eq!((&*call.query["pan"], call.header("auth-token"), call.header("state-cd")), (PAN, "", ""));
     let stranger = gsp.taxpayer(GSTIN.parse().unwrap(), "nobody");
     assert_eq!(stranger.call_raw("commonapi/search", "TPPAN", json!({"pan": PAN})).await.unwrap(), found);
+    assert_eq!(standin.last_call().header("state-cd"), "33", "the taxpayer's own");
     let by_gstin = json!({"gstin": GSTIN});
     gsp.call_raw("commonapi/search", "TP", by_gstin).await.unwrap();
     assert_eq!(standin.last_call().header("state-cd"), "33");
+    let in_a_state = json!({"pan": PAN, "stateCode": "27"});
+    gsp.call_raw("commonapi/search", "TPPAN", in_a_state).await.unwrap();
+    assert_eq!(standin.last_call().header("state-cd"), "27");
 }
 
 #[tokio::test]
