@@ -33,7 +33,7 @@ impl Certificate {
         let validity = certificate.validity();
         Ok(Self {
             der: der.to_vec(),
-            subject: certificate.subject().to_string(),
+            subject: printable(&certificate.subject().to_string()),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
             serial: hex(without_sign_byte(certificate.raw_serial())),
@@ -69,7 +69,8 @@ impl Certificate {
         std::mem::take(&mut *pem::encode("CERTIFICATE", &self.der))
     }
 
-    /// The subject, e.g. `C=IN, O=GSTN, CN=GSTN Public`.
+    /// The subject, e.g. `C=IN, O=GSTN, CN=GSTN Public`. Control characters are escaped: whoever made the certificate may
+    /// have written anything.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -105,6 +106,14 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({:?}, serial {}, {:?})", self.subject, self.serial, self.public_key)
     }
+}
+
+fn printable(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if letter.is_control() { shown.extend(letter.escape_unicode()) } else { shown.push(letter) }
+    }
+    shown
 }
 
 /// DER integers carry a zero byte before a set top bit; people and openssl leave it out.

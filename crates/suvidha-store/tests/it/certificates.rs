@@ -111,6 +111,19 @@ fn self_signed(years: [i32; 2]) -> Vec<u8> {
 }
 
 #[test]
+fn a_subject_writes_nothing_to_the_operators_terminal_but_text() {
+    let desk = Desk::new();
+    let pem = gstn::crypto::PrivateKey::generate_2048().pkcs8_pem();
+    let key = rcgen::KeyPair::from_pem_and_sign_algo(&pem, &rcgen::PKCS_RSA_SHA256).unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["asp".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Ac\u{1b}[2J\nme é");
+    let certificate = params.self_signed(&key).unwrap();
+    let row = desk.registry.add_certificate(&desk.an_asp(), Sandbox, certificate.der()).unwrap();
+    assert_eq!(row.subject.as_deref(), Some("CN=Ac\\u{1b}[2J\\u{a}me é"));
+}
+
+#[test]
 fn a_certificate_is_registered_once_per_asp_and_environment_while_it_lives() {
     let desk = Desk::new();
     let (aspid, other) = (desk.an_asp(), desk.an_asp());
