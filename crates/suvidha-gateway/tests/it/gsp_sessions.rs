@@ -33,6 +33,20 @@ fn header_names_are_read_in_any_case_and_the_secret_in_any_base64() {
 }
 
 #[test]
+fn gstn_sees_nothing_of_a_session() {
+    let gstn = StandIn::content();
+    let asp = enrolled(gstn.address);
+    let session = asp.session();
+    let headers = format!("{}password: s3cr3t\r\nmessage-id: 1\r\ntxn: 1\r\n", session.headers());
+    assert_eq!(asp.call(&headers).status, 200);
+    let seen = gstn.only();
+    assert_eq!(seen.header("txn"), Some("1"), "or this test could not fail");
+    for name in ["aspid", "session-id", "asp-secret", "password", "message-id"] {
+        assert_eq!(seen.header(name), None, "{name}");
+    }
+}
+
+#[test]
 fn what_is_missing_is_named_in_order() {
     let asp = asp();
     let Session { aspid, id, asp_secret } = asp.session();
