@@ -39,11 +39,12 @@ fn answer_one(mut connection: &TcpStream) -> Result<bool, Failure> {
         }
         None => {
             let body = format!("{{\"status_cd\":\"1\",\"received\":{received}}}");
-            write!(
-                connection,
+            // In one piece: the second of two small pieces would wait until the first is acknowledged.
+            let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
-            )?;
+            );
+            connection.write_all(answer.as_bytes())?;
         }
     }
     Ok(true)
