@@ -183,6 +183,11 @@ impl Gsp {
         }
     }
 
+    /// Whether calls are of a session that GetKey gave, and not under a static token.
+    pub(crate) fn has_sessions(&self) -> bool {
+        matches!(self.0.identity, Identity::Session(_))
+    }
+
     /// GSTN's public key: the one given, or that of the certificate the gateway publishes, fetched once.
     pub(crate) async fn gstn_certificate(&self) -> Result<PublicKey, Error> {
         match &self.0.certificate.0 {

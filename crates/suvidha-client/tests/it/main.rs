@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 mod calls;
+mod certificate;
 mod events;
 mod faults;
 mod files;

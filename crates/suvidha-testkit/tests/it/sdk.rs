@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use gstn::Environment::Sandbox;
 use gstn::Gstin;
-use jiff::SignedDuration;
+use gstn::crypto::{PrivateKey, sha256_hex};
+use jiff::{SignedDuration, Timestamp};
 use suvidha_client::{Event, FileStore, Gsp, GspBuilder};
 use suvidha_seam::ManualClock;
 use suvidha_testkit::World;
@@ -118,4 +119,29 @@ async fn a_program_with_the_new_secret_and_one_with_the_old_both_work_in_the_ove
     let new = by_getkey(&world, &world.sandbox).build().unwrap();
     new.search(&taxpayer.gstin).await.unwrap();
     old.search(&taxpayer.gstin).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_asp_replaces_its_certificate_and_goes_on_with_the_new_key() {
+    let clock = clock();
+    let mut world = World::at(clock.clone()).await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let old = by_getkey(&world, &world.sandbox).build().unwrap();
+    let next = PrivateKey::generate_2048();
+    let registered = old.replace_certificate(next.public_key().spki_pem()).await.unwrap();
+    assert_eq!(registered.key_fingerprint, sha256_hex(next.public_key().spki_der()));
+    assert_eq!((&registered.subject, &registered.fingerprint, registered.not_after), (&None, &None, None));
+    let a_day_later: Timestamp = "2026-11-06T06:30:00Z".parse().unwrap();
+    assert_eq!(registered.others_until, Some(a_day_later));
+    old.refresh_session().await.unwrap();
+    old.search(&taxpayer.gstin).await.unwrap();
+
+    world.sandbox.key = next;
+    let new = by_getkey(&world, &world.sandbox).build().unwrap();
+    new.search(&taxpayer.gstin).await.unwrap();
+    clock.advance(24 * 3_600_000);
+    assert_eq!(old.refresh_session().await.unwrap_err().code(), Some("GSP663"));
+    new.refresh_session().await.unwrap();
+    let error = new.replace_certificate(world.sandbox.key.public_key().spki_pem()).await.unwrap_err();
+    assert_eq!(error.code(), Some("GSP667"), "it is registered already: {error}");
 }
