@@ -98,6 +98,7 @@ fn every_refusal_takes_the_same_work() {
     let nobody = (AspId::new(9_999_999_999).unwrap(), stage.own.1.clone());
     let wrong_secret = (stage.own.0, secret("0123456789abcdef0123456789abcdef"));
     let not_enrolled = (an_asp(&stage.registry), stage.own.1.clone());
+    let unproven = (not_enrolled.0, AspSecret::from_bytes([0; 32]));
     let no_such_key = SessionId::new(200, stage.seam.now(), 60, [7; 16]).as_str().to_owned();
     let swapped: String = asp_secret.chars().rev().collect();
     for (case, headers, refusal) in [
@@ -106,7 +107,9 @@ fn every_refusal_takes_the_same_work() {
         ("wrong secret", stage.session(&wrong_secret, Sandbox), Err("GSP018")),
         ("the account password", stage.session_showing(b"A1b2C3d4E5f6G7h8I9j0K1l2"), Err("GSP018")),
         ("nothing at all", stage.session_showing(b""), Err("GSP017")),
-        ("no text", stage.session_showing(&[0; 32]), Err("GSP017")),
+        ("no text", stage.session_showing(&[0; 31]), Err("GSP017")),
+        ("the stand-in's own bytes", stage.session_showing(&[0; 32]), Err("GSP018")),
+        ("the same of one without a secret", stage.session(&unproven, Sandbox), Err("GSP018")),
         ("not enrolled", stage.session(&not_enrolled, Sandbox), Err("GSP018")),
         ("another's session", (own.clone(), others.1, others.2.clone()), Err("GSP017")),
         ("another's secret", (own.clone(), session_id.clone(), others.2), Err("GSP017")),
