@@ -239,14 +239,11 @@ fn every_client_opens_a_session_with_either_secret_while_it_changes() {
 fn every_client_tells_a_refusal_with_its_code_and_remedy() {
     let examples = Examples::new();
     let (server, ready) = examples.up();
-    // The first letter belongs to the first block of the secret, and to the version of the session's master key.
-    for (header, code) in [("asp-secret", "GSP018"), ("session-id", "GSP017")] {
-        let relay = Relay::start(&ready, move |request, gateway| gateway.ask(&altered(&request, header)));
-        for (client, ..) in CLIENTS {
-            let ended = examples.shell(client, &settings(&ready, &relay.url));
-            ended.fails(1, &format!("error: {code} (HTTP 401) "));
-            ended.fails(1, "\nremedy: ");
-        }
+    let relay = Relay::start(&ready, |request, gateway| gateway.ask(&altered(&request, "asp-secret")));
+    for (client, ..) in CLIENTS {
+        let ended = examples.shell(client, &settings(&ready, &relay.url));
+        ended.fails(1, "error: GSP017 (HTTP 401) ");
+        ended.fails(1, "\nremedy: ");
     }
     let url = text(&ready["environments"]["sandbox"]);
     for (name, value, saying) in [
@@ -263,6 +260,33 @@ fn every_client_tells_a_refusal_with_its_code_and_remedy() {
             assert!(ended.err.contains(saying), "{client}: {saying:?} is not in: {}", ended.err);
             assert!(!ended.err.contains(text(&ready["asp"]["secret"])), "{client}: {}", ended.err);
         }
+    }
+    server.stop();
+}
+
+#[test]
+fn every_client_tells_that_its_secret_was_replaced_under_its_session() {
+    let examples = Arc::new(Examples::new());
+    let (server, ready) = examples.up();
+    let secret = Arc::new(Mutex::new(text(&ready["asp"]["secret"]).to_owned()));
+    for (client, ..) in CLIENTS {
+        let (replacing, newest) = (Arc::clone(&examples), Arc::clone(&secret));
+        let aspid = text(&ready["asp"]["aspid"]);
+        let replace = format!("asp secret rotate {aspid} --environment sandbox --overlap 0s");
+        let relay = Relay::start(&ready, move |request, gateway| {
+            if !request.contains("/search?") {
+                return gateway.ask(&request);
+            }
+            let replaced = replacing.place.json(&replace);
+            text(&replaced["secret"]).clone_into(&mut newest.lock().unwrap());
+            gateway.ask_until(&request, "GSP018")
+        });
+        let own = secret.lock().unwrap().clone();
+        let mut settings = settings(&ready, &relay.url);
+        settings.push(("SUVIDHA_ASP_SECRET", &own));
+        let ended = examples.shell(client, &settings);
+        ended.fails(1, "error: GSP018 (HTTP 401) ");
+        ended.fails(1, "\nremedy: ");
     }
     server.stop();
 }
