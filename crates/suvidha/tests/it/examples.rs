@@ -239,6 +239,7 @@ fn every_client_opens_a_session_with_either_secret_while_it_changes() {
 fn every_client_tells_a_refusal_with_its_code_and_remedy() {
     let examples = Examples::new();
     let (server, ready) = examples.up();
+    // The last letter belongs to the block of padding: what is left is not 32 bytes.
     let relay = Relay::start(&ready, |request, gateway| gateway.ask(&altered(&request, "asp-secret")));
     for (client, ..) in CLIENTS {
         let ended = examples.shell(client, &settings(&ready, &relay.url));
@@ -344,13 +345,13 @@ key = "tls/server-key.pem"
 enabled = false
 "#;
 
-/// The request with another first letter in the value of a header, if it has that.
+/// The request with another last letter in the value of a header, if it has that.
 fn altered(request: &str, header: &str) -> String {
-    let lower = request.to_ascii_lowercase();
-    let Some(at) = lower.find(&format!("\r\n{header}: ")) else { return request.to_owned() };
-    let at = at + header.len() + 4;
-    let letter = if request.as_bytes()[at] == b'A' { "B" } else { "A" };
-    format!("{}{letter}{}", &request[..at], &request[at + 1..])
+    let start = request.to_ascii_lowercase().find(&format!("\r\n{header}: "));
+    let Some(start) = start.map(|at| at + 2) else { return request.to_owned() };
+    let last = start + request[start..].find("\r\n").unwrap() - 1;
+    let letter = if &request[last..=last] == "A" { "B" } else { "A" };
+    format!("{}{letter}{}", &request[..last], &request[last + 1..])
 }
 
 /// Stands between a client and the gateway's sandbox listener.
