@@ -84,6 +84,14 @@ impl<S> Clone for Held<S> {
     }
 }
 
+impl<S: Kept> Held<S> {
+    /// Whether `stored` is another session, and this one is over or ends earlier: a store that lags behind (a replica of a
+    /// database) may give the one before.
+    fn is_worse_than(&self, stored: &S) -> bool {
+        self.session.id() != stored.id() && (self.over || self.session.expires_at() < stored.expires_at())
+    }
+}
+
 impl<R: Renewal> Keeper<R> {
     pub(crate) fn new(renewal: R) -> Arc<Self> {
         let state = State { held: None, flight: None, refused: None };
@@ -220,8 +228,8 @@ impl<R: Renewal> Keeper<R> {
             self.save(unsaved).await?;
         } else if let Some(stored) = self.load().await? {
             // Another process may have been here.
-            let other = held.as_ref().is_none_or(|held| held.session.id() != stored.id());
-            if other && self.renewal.seam().now() < stored.expires_at() {
+            let better = held.as_ref().is_none_or(|held| held.is_worse_than(&stored));
+            if better && self.renewal.seam().now() < stored.expires_at() {
                 held = Some(self.hold(stored, true));
             }
         }
@@ -267,8 +275,8 @@ impl<R: Renewal> Keeper<R> {
     async fn load(&self) -> Result<Option<R::Session>, Error> {
         let stored = self.renewal.store().load(self.renewal.key()).await;
         let stored = stored.map_err(|error| self.store_failed("load", error))?;
-        match stored.map(R::Session::from_stored) {
-            Some(None) => Err(self.store_failed("load", "it is of another kind".into())),
+        match stored.map(|stored| R::Session::from_stored(stored, self.renewal.key())) {
+            Some(None) => Err(self.store_failed("load", "it is of another kind, or somebody else's".into())),
             found => Ok(found.flatten()),
         }
     }
@@ -284,7 +292,7 @@ impl<R: Renewal> Keeper<R> {
         Ok(())
     }
 
-    fn store_failed(&self, verb: &str, error: StoreError) -> Error {
+    pub(crate) fn store_failed(&self, verb: &str, error: StoreError) -> Error {
         Error::store(format!("cannot {verb} the session {}", self.renewal.key()), error)
     }
 

@@ -13,7 +13,7 @@ use crate::api_call::{to_json, with_query};
 use crate::error::Error;
 use crate::gsp::Outgoing;
 use crate::keeper::Renewal;
-use crate::session::Session;
+use crate::session::{Kept, Session};
 use crate::taxpayer::{Refresh, Taxpayer};
 use crate::transport::Answer;
 
@@ -53,8 +53,12 @@ impl Taxpayer {
     /// # Errors
     /// Every kind but [`Error::OtpRequired`]. The session is kept then.
     pub async fn logout(&self) -> Result<(), Error> {
+        let mut ended: Vec<Session> = Vec::new();
         // More than one only where a call has just refreshed the session that is to end.
         while let Some(session) = self.session().await? {
+            if ended.iter().any(|ended| ended.id() == session.id()) {
+                return Err(self.not_removed());
+            }
             let request = |sealed: String| AuthRequest {
                 app_key: Some(sealed),
                 auth_token: Some(session.auth_token.expose().to_owned()),
@@ -66,6 +70,7 @@ impl Taxpayer {
                 Ok(()) | Err(Error::OtpRequired { .. }) => self.forget(&session).await?,
                 Err(error) => return Err(error),
             }
+            ended.push(session);
         }
         Ok(())
     }

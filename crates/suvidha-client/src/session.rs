@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
+use crate::store::SessionKey;
 
 /// A taxpayer's session at GSTN: the `auth-token`, and the keys under which its calls travel.
 ///
@@ -205,7 +206,8 @@ pub(crate) trait Kept: Clone + Send + Sync + 'static {
     /// How long before its end it is renewed at the latest.
     fn margin(&self, now: Timestamp) -> SignedDuration;
     fn stored(&self) -> StoredSession;
-    fn from_stored(stored: StoredSession) -> Option<Self>;
+    /// None if it is no session of `key`.
+    fn from_stored(stored: StoredSession, key: &SessionKey) -> Option<Self>;
 }
 
 impl Kept for GspSession {
@@ -226,7 +228,7 @@ impl Kept for GspSession {
         StoredSession::Gsp(self.clone())
     }
 
-    fn from_stored(stored: StoredSession) -> Option<Self> {
+    fn from_stored(stored: StoredSession, _: &SessionKey) -> Option<Self> {
         match stored {
             StoredSession::Gsp(session) => Some(session),
             StoredSession::Taxpayer(_) => None,
@@ -253,10 +255,12 @@ impl Kept for Session {
         StoredSession::Taxpayer(self.clone())
     }
 
-    fn from_stored(stored: StoredSession) -> Option<Self> {
-        match stored {
-            StoredSession::Taxpayer(session) => Some(session),
-            StoredSession::Gsp(_) => None,
+    fn from_stored(stored: StoredSession, key: &SessionKey) -> Option<Self> {
+        match (stored, key) {
+            (StoredSession::Taxpayer(session), SessionKey::Taxpayer { gstin, username, .. }) => {
+                Some(session).filter(|session| (&session.gstin, &session.username) == (gstin, username))
+            }
+            _ => None,
         }
     }
 }

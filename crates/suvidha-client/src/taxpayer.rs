@@ -100,6 +100,11 @@ impl Taxpayer {
         Ok(Session::clone(&*self.0.put(session).await?))
     }
 
+    /// The store goes on giving a session that was removed from it.
+    pub(crate) fn not_removed(&self) -> Error {
+        self.0.store_failed("remove", "it is still there".into())
+    }
+
     pub(crate) async fn forget(&self, session: &Session) -> Result<(), Error> {
         self.0.forget(session).await
     }

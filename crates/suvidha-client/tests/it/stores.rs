@@ -258,3 +258,57 @@ async fn a_session_of_the_wrong_kind_is_the_stores_fault() {
     let taxpayer = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME);
     assert!(store_failed(summary(&taxpayer).await).contains("another kind"));
 }
+
+/// Gives for every taxpayer the row of one of them, and removes nothing: a table whose keys do not tell capitals apart, and
+/// a replica that lags behind.
+#[derive(Default)]
+struct OneRow(Mutex<Option<StoredSession>>);
+
+impl SessionStore for OneRow {
+    fn load<'a>(&'a self, _: &'a SessionKey) -> StoreFuture<'a, Option<StoredSession>> {
+        Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
+    }
+
+    fn save<'a>(&'a self, _: &'a SessionKey, session: &'a StoredSession) -> StoreFuture<'a, ()> {
+        self.0.lock().unwrap().get_or_insert_with(|| session.clone());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn remove<'a>(&'a self, _: &'a SessionKey) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_another_taxpayer_is_not_taken_from_the_store() {
+    let standin = StandIn::start().await;
+    let gsp = standin.gsp_builder().session_store(OneRow::default()).build().unwrap();
+    standin.taxpayer(&gsp).await;
+    standin.state().calls.clear();
+    let other = gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME.to_ascii_lowercase());
+    assert!(store_failed(summary(&other).await).contains("somebody else"));
+    assert!(standin.actions().is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_remove_is_told_and_not_asked_for_ever() {
+    let standin = StandIn::start().await;
+    let gsp = standin.gsp_builder().session_store(OneRow::default()).build().unwrap();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    assert!(store_failed(taxpayer.logout().await).contains("still there"));
+    assert_eq!(standin.count("LOGOUT"), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_gives_the_session_before_does_not_displace_the_new_one() {
+    let standin = StandIn::start().await;
+    let clock = Arc::new(ManualClock::at("2026-05-01T10:00:00Z".parse().unwrap()));
+    let builder = standin.gsp_builder().seam(Seam { clock: clock.clone(), ..Seam::system() });
+    let taxpayer = standin.taxpayer(&builder.session_store(OneRow::default()).build().unwrap()).await;
+    clock.advance(355 * 60_000);
+    summary(&taxpayer).await.unwrap();
+    clock.advance(4 * 60_000);
+    taxpayer.refresh().await.unwrap();
+    summary(&taxpayer).await.unwrap();
+    assert_eq!(standin.count("REFRESHTOKEN"), 2);
+}
