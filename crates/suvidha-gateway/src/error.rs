@@ -37,6 +37,7 @@ pub(crate) enum Kind {
     CertificateReplaced,
     Replayed,
     NotEnrolled,
+    UnusableAspSecret,
     UnusableCertificate,
     UnknownToken,
     ConflictingCredentials,
@@ -96,6 +97,7 @@ impl Kind {
             Self::CertificateReplaced => "GSP663",
             Self::Replayed => "GSP661",
             Self::NotEnrolled => "GSP666",
+            Self::UnusableAspSecret => "GSP014A",
             Self::UnusableCertificate => "GSP667",
             Self::UnknownToken => "GSP602",
             Self::ConflictingCredentials => "GSP603",
@@ -307,7 +309,7 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 52] = [
+    const KINDS: [(Kind, u16); 53] = [
         (Kind::NoCredentials, 401),
         (Kind::NoAspId, 401),
         (Kind::WrongLengthOfAspId, 401),
@@ -328,6 +330,7 @@ mod tests {
         (Kind::CertificateReplaced, 401),
         (Kind::Replayed, 401),
         (Kind::NotEnrolled, 401),
+        (Kind::UnusableAspSecret, 401),
         (Kind::UnusableCertificate, 400),
         (Kind::UnknownToken, 401),
         (Kind::ConflictingCredentials, 400),

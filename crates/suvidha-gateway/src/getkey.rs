@@ -140,7 +140,8 @@ impl Hearing<'_> {
         let (environment, site) = (self.environment(), &self.call.site);
         let enrolled = asp.getkey(environment);
         let mut secrets = enrolled.live_secrets(self.now);
-        let oldest = secrets.next().ok_or_else(|| Error::new(Kind::NotEnrolled))?;
+        let without = if enrolled.has_unopened_secret { Kind::UnusableAspSecret } else { Kind::NotEnrolled };
+        let oldest = secrets.next().ok_or_else(|| Error::new(without))?;
         let newest = secrets.last();
         let validity_min = asp.session_validity_min.unwrap_or(site.getkey.validity_min);
         // One made in the very second of a revocation shall live.

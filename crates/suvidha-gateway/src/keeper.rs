@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use self::expiry::Expiries;
 use crate::gateway::House;
+use crate::plane;
 
 /// A change in the registry is in force after this long, and the time it takes to read it.
 const BEAT: Duration = Duration::from_millis(500);
@@ -96,7 +97,7 @@ impl Keeper<'_> {
     fn follow(&self) -> Result<(), StoreError> {
         let plane = &self.house.plane;
         if self.registry.version()? != plane.snapshot.load().version() {
-            plane.snapshot.store(Arc::new(self.registry.snapshot()?));
+            plane.snapshot.store(Arc::new(plane::snapshot_of(self.registry)?));
         }
         Ok(())
     }

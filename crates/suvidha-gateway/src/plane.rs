@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use suvidha_seam::Seam;
 use suvidha_store::{Registry, Snapshot, StoreError, Used};
 use tokio::time::sleep;
+use tracing::error;
 
 use crate::gcra::Limiter;
 use crate::getkey;
@@ -36,6 +37,15 @@ pub(crate) struct Plane {
     touched: Vec<Mutex<HashMap<Used, Timestamp>>>,
 }
 
+/// The registry as it is now; what is missing from it, because it cannot be opened, is told to the log.
+pub(crate) fn snapshot_of(registry: &Registry) -> Result<Snapshot, StoreError> {
+    let snapshot = registry.snapshot()?;
+    for error in snapshot.unopened() {
+        error!(target: "suvidha::gateway", %error, "a sealed secret of the registry cannot be used");
+    }
+    Ok(snapshot)
+}
+
 impl Plane {
     pub(crate) fn new(
         registry: &Registry,
@@ -45,7 +55,7 @@ impl Plane {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             seam,
-            snapshot: ArcSwap::from_pointee(registry.snapshot()?),
+            snapshot: ArcSwap::from_pointee(snapshot_of(registry)?),
             errands,
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),

@@ -75,3 +75,20 @@ fn uses_are_noted_when_another_process_has_done_writing() {
     other.execute_batch("COMMIT").unwrap();
     assert!(soon(|| asp.registry().asp_secrets(asp.aspid()).unwrap()[0].last_used_at == Some(used_at)));
 }
+
+#[test]
+fn one_damaged_secret_keeps_nobody_elses_revocation_from_being_heard_of() {
+    let asp = enrolled_with(StandIn::content().address, |_| (), |_, _| ());
+    let (session, registry) = (asp.session(), asp.registry());
+    let issued = registry.issue_token(asp.aspid(), Sandbox, NewToken::default()).unwrap();
+    let with_token = format!("x-ct-auth-token: {}\r\n", issued.token.expose());
+    asp.becomes(&with_token, 200);
+
+    let disk = Connection::open(asp.stage.path("registry.db")).unwrap();
+    assert_eq!(disk.execute("UPDATE asp_secret SET nonce = zeroblob(12)", []).unwrap(), 1);
+    registry.revoke_token(asp.aspid(), issued.id).unwrap();
+    asp.becomes(&with_token, 401);
+    asp.send(&asp.message()).refuses_getkey("GSP014A", 401);
+    asp.call(&session.headers()).is_refusal("GSP014A", 401);
+    assert!(log::text().contains("a sealed secret of the registry cannot be used"));
+}

@@ -12,7 +12,7 @@ use super::letters::random_letters;
 use super::secrets::{open, sealed};
 use super::{Registry, asps};
 use crate::error::StoreError;
-use crate::sealing::SealingKeys;
+use crate::sealing::{Sealed, SealingKeys};
 
 /// The bytes of an AES-256 key, one character each (gsp.md section 1.3).
 const LENGTH: usize = 32;
@@ -210,12 +210,12 @@ fn forget_ended(
     Ok(())
 }
 
-/// Hands every secret that is accepted at `now` or later to `take`, the oldest first.
+/// Hands every secret that is accepted at `now` or later to `take`, the oldest first, or why it cannot be opened.
 pub(super) fn each_live(
     transaction: &Transaction<'_>,
     keys: &SealingKeys,
     now: Timestamp,
-    mut take: impl FnMut(AspId, Environment, SecretEntry),
+    mut take: impl FnMut(AspId, Environment, Result<SecretEntry, StoreError>),
 ) -> Result<(), StoreError> {
     let mut live = transaction.prepare_cached(
         "SELECT * FROM asp_secret WHERE key_id IS NOT NULL AND (until IS NULL OR until > ?1) ORDER BY id",
@@ -223,14 +223,17 @@ pub(super) fn each_live(
     let mut rows = live.query([now.as_millisecond()])?;
     while let Some(row) = rows.next()? {
         let (aspid, environment) = (parsed(row, "aspid")?, parsed(row, "environment")?);
-        let purpose = purpose(environment, &aspid);
-        let text = open(keys, &purpose, &sealed(row)?)?;
-        let secret = AspSecret::try_from_slice(text.expose().as_bytes())
-            .map_err(|_| StoreError::DamagedSecret { name: purpose })?;
-        let until = optional_time(row, "until")?;
-        take(aspid, environment, SecretEntry { id: row.get::<_, i64>("id")?.into(), secret, until });
+        let (id, until) = (row.get::<_, i64>("id")?.into(), optional_time(row, "until")?);
+        let secret = opened(keys, purpose(environment, &aspid), &sealed(row)?);
+        take(aspid, environment, secret.map(|secret| SecretEntry { id, secret, until }));
     }
     Ok(())
+}
+
+fn opened(keys: &SealingKeys, purpose: String, sealed: &Sealed) -> Result<AspSecret, StoreError> {
+    let text = open(keys, &purpose, sealed)?;
+    AspSecret::try_from_slice(text.expose().as_bytes())
+        .map_err(|_| StoreError::DamagedSecret { name: purpose })
 }
 
 /// How long two of a kind may be accepted side by side.

@@ -12,7 +12,7 @@ use super::Registry;
 use super::columns::{optional_time, parsed, storable, time};
 use super::secrets::{open, sealed};
 use crate::error::StoreError;
-use crate::sealing::SealingKeys;
+use crate::sealing::{Sealed, SealingKeys};
 
 /// So long every gateway knows a new key before it mints: they look at the registry twice a second.
 const ANNOUNCED: SignedDuration = SignedDuration::from_secs(10);
@@ -240,11 +240,12 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SessionKeyRow> {
     })
 }
 
-/// The live keys of an environment, opened, the oldest first.
+/// The live keys of an environment, the oldest first; those that cannot be opened are told in `unopened` instead.
 pub(super) fn live(
     transaction: &Transaction<'_>,
     keys: &SealingKeys,
     environment: Environment,
+    unopened: &mut Vec<StoreError>,
 ) -> Result<Vec<SessionKey>, StoreError> {
     let mut live = transaction.prepare_cached(
         "SELECT * FROM session_key WHERE environment = ?1 AND retired_at IS NULL ORDER BY id",
@@ -252,16 +253,20 @@ pub(super) fn live(
     let mut rows = live.query([environment.as_str()])?;
     let mut live = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: u8 = row.get("id")?;
-        let purpose = purpose(environment, id);
-        let text = open(keys, &purpose, &sealed(row)?)?;
-        let mut key = Zeroizing::new([0; 32]);
-        base64_simd::STANDARD
-            .decode(text.expose().as_bytes(), base64_simd::Out::from_slice(&mut key[..]))
-            .ok()
-            .filter(|decoded| decoded.len() == 32)
-            .ok_or(StoreError::DamagedSecret { name: purpose })?;
-        live.push(SessionKey { id, key, mints_from: time(row, "mints_from")? });
+        let (id, mints_from) = (row.get("id")?, time(row, "mints_from")?);
+        match opened(keys, purpose(environment, id), &sealed(row)?) {
+            Ok(key) => live.push(SessionKey { id, key, mints_from }),
+            Err(error) => unopened.push(error),
+        }
     }
     Ok(live)
+}
+
+fn opened(keys: &SealingKeys, purpose: String, sealed: &Sealed) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    let text = open(keys, &purpose, sealed)?;
+    let mut key = Zeroizing::new([0; 32]);
+    let decoded = base64_simd::STANDARD
+        .decode(text.expose().as_bytes(), base64_simd::Out::from_slice(&mut key[..]))
+        .is_ok_and(|decoded| decoded.len() == 32);
+    if decoded { Ok(key) } else { Err(StoreError::DamagedSecret { name: purpose }) }
 }

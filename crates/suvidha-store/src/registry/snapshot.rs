@@ -31,6 +31,7 @@ pub struct Snapshot {
     clients: HashMap<String, Vec<(SecretHash, Credential)>>,
     /// For each environment, the live ones, the oldest first.
     session_keys: [Vec<SessionKey>; 2],
+    unopened: Vec<StoreError>,
 }
 
 /// A certificate that is over stays in the snapshot for so long, so that a refusal can say that it is.
@@ -61,6 +62,8 @@ pub struct AspEntry {
 pub struct GetKeyEntry {
     /// The ASP secrets that had not ended when the snapshot was taken, the oldest first: two at most.
     pub secrets: Vec<SecretEntry>,
+    /// There is a further one, which cannot be opened: [`Snapshot::unopened`] tells why.
+    pub has_unopened_secret: bool,
     /// The certificates, the newest first. Of those that are over the newest eight are among them, and those that were
     /// revoked or replaced for 30 days only.
     pub certificates: Vec<CertificateEntry>,
@@ -100,19 +103,23 @@ struct Credential {
 }
 
 impl Registry {
-    /// Reads the registry as it is at one instant.
+    /// Reads the registry as it is at one instant. A sealed text that cannot be opened is missing from it and told in
+    /// [`Snapshot::unopened`]: one damaged row must not keep a revocation elsewhere from being heard of.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let now = self.0.seam.now();
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
-        let mut getkey = self.getkey_entries(&transaction, now)?;
-        let live_keys = |environment| session_keys::live(&transaction, &self.0.keys, environment);
+        let mut unopened = Vec::new();
+        let mut getkey = self.getkey_entries(&transaction, now, &mut unopened)?;
+        let mut live_keys =
+            |environment| session_keys::live(&transaction, &self.0.keys, environment, &mut unopened);
         let mut snapshot = Snapshot {
             version: version(&transaction)?,
             asps: HashMap::new(),
             tokens: HashMap::new(),
             clients: HashMap::new(),
             session_keys: [live_keys(Environment::Sandbox)?, live_keys(Environment::Production)?],
+            unopened,
         };
         for asp in asps::read(&transaction, None)? {
             let getkey = getkey.remove(&asp.aspid).unwrap_or_default();
@@ -126,10 +133,18 @@ impl Registry {
         &self,
         transaction: &Transaction<'_>,
         now: Timestamp,
+        unopened: &mut Vec<StoreError>,
     ) -> Result<HashMap<AspId, [GetKeyEntry; 2]>, StoreError> {
         let mut entries = HashMap::<AspId, [GetKeyEntry; 2]>::new();
         asp_secrets::each_live(transaction, &self.0.keys, now, |aspid, environment, secret| {
-            entries.entry(aspid).or_default()[environment as usize].secrets.push(secret);
+            let entry = &mut entries.entry(aspid).or_default()[environment as usize];
+            match secret {
+                Ok(secret) => entry.secrets.push(secret),
+                Err(error) => {
+                    entry.has_unopened_secret = true;
+                    unopened.push(error);
+                }
+            }
         })?;
         let mut parsed = self.0.parsed_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let since = now.saturating_sub(ENDED_KEPT).unwrap_or(Timestamp::MIN);
@@ -152,6 +167,12 @@ impl Snapshot {
     /// The version of the registry that this is.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Why what cannot be opened is missing: ASP secrets and session keys that are damaged, or sealed under a key that
+    /// is not in the ring.
+    pub fn unopened(&self) -> &[StoreError] {
+        &self.unopened
     }
 
     /// One ASP, if it exists.

@@ -1,7 +1,7 @@
 //! Secrets that come back, the keys they are sealed under, and what is found in the file by a thief.
 
 use jiff::SignedDuration;
-use suvidha_store::{AspEntry, NewToken, SealingKeys, SecretString, StoreError};
+use suvidha_store::{Asp, AspEntry, NewToken, SealingKeys, SecretString, StoreError};
 
 use crate::desk::{Desk, Production, Sandbox, acme};
 
@@ -113,11 +113,15 @@ fn a_change_of_sealing_keys_takes_everything_sealed_with_it() {
     let rotated = open(&format!("new:{B}")).unwrap();
     assert_eq!(everything(&rotated), before);
     assert_eq!(rotated.secret(NAME).unwrap().unwrap().expose(), "marker");
-    let left_behind = old.snapshot().unwrap_err();
+    let left_behind = old.snapshot().unwrap();
+    let unopened = left_behind.unopened();
     assert!(
-        matches!(&left_behind, StoreError::MissingSealingKey { expected, .. } if expected == "new"),
-        "{left_behind}"
+        unopened.iter().all(
+            |error| matches!(error, StoreError::MissingSealingKey { expected, .. } if expected == "new")
+        ),
+        "{unopened:?}"
     );
+    assert!(!unopened.is_empty() && left_behind.session_keys(Sandbox).is_empty());
 }
 
 #[test]
@@ -138,10 +142,24 @@ fn what_is_sealed_for_one_place_does_not_open_in_another() {
         desk.registry.enrol(&aspid, Sandbox).unwrap();
         desk.registry.ensure_session_key(Sandbox).unwrap();
         desk.registry.snapshot().unwrap();
+        let asps = desk.registry.asps().unwrap();
         let thief = rusqlite::Connection::open(desk.path("registry.db")).unwrap();
         assert_eq!(thief.execute(moved, []).unwrap(), 1, "{moved}");
-        let refused = desk.registry.snapshot().unwrap_err();
-        assert!(matches!(refused, StoreError::DamagedSecret { .. }), "{moved}: {refused}");
+        let snapshot = desk.registry.snapshot().unwrap();
+        let [StoreError::DamagedSecret { .. }] = snapshot.unopened() else { panic!("{moved}: {snapshot:?}") };
+        let opened =
+            |asp: &Asp, environment| snapshot.asp(&asp.aspid).unwrap().getkey(environment).secrets.len();
+        let secrets: usize = asps.iter().map(|asp| opened(asp, Sandbox) + opened(asp, Production)).sum();
+        let keys = snapshot.session_keys(Sandbox).len() + snapshot.session_keys(Production).len();
+        assert_eq!(secrets + keys, 1, "{moved}: the other one serves on");
+        assert_eq!(
+            asps.iter().any(|asp| {
+                let asp = snapshot.asp(&asp.aspid).unwrap();
+                asp.getkey(Sandbox).has_unopened_secret || asp.getkey(Production).has_unopened_secret
+            }),
+            secrets == 0,
+            "{moved}"
+        );
     }
 }
 

@@ -103,6 +103,9 @@ fn prove<'a>(
         return Err(Error::new(Kind::ForeignSession));
     }
     let Some(secret) = matching else {
+        if asp.getkey(scene.environment).has_unopened_secret {
+            return Err(Error::new(Kind::UnusableAspSecret));
+        }
         let words = match text.len() {
             32 => "The `asp-secret` decrypts, but is not the secret of this ASP. If the secret was changed, the old one no \
                  longer counts."
