@@ -20,7 +20,7 @@ use crate::error::{Error, Origin, Refusal};
 use crate::event::{Call, Event, Handlers};
 use crate::getkey::GetKey;
 use crate::keeper::Keeper;
-use crate::session::GspSession;
+use crate::session::{GspSession, Session};
 use crate::store::{SessionKey, SessionStore};
 use crate::taxpayer::{Refresh, Taxpayer};
 use crate::transport::{Answer, Request, Transport, Watch};
@@ -40,6 +40,8 @@ struct Inner {
     identity: Identity,
     certificate: Certificate,
     taxpayers: Mutex<HashMap<SessionKey, Weak<Keeper<Refresh>>>>,
+    /// Sessions that the store did not take, of taxpayers whom nobody holds at the moment.
+    left: Mutex<HashMap<SessionKey, Session>>,
 }
 
 /// What calls and GetKey need alike.
@@ -136,7 +138,13 @@ impl Gsp {
     }
 
     pub(crate) fn new(wire: Arc<Wire>, identity: Identity, certificate: Certificate) -> Self {
-        Self(Arc::new(Inner { wire, identity, certificate, taxpayers: Mutex::default() }))
+        Self(Arc::new(Inner {
+            wire,
+            identity,
+            certificate,
+            taxpayers: Mutex::default(),
+            left: Mutex::default(),
+        }))
     }
 
     /// A taxpayer who may log in, or has: the GSTIN and the user name at the GST portal. All handles of one taxpayer
@@ -181,6 +189,14 @@ impl Gsp {
             Identity::Token(_) => Ok(None),
             Identity::Session(keeper) => Ok(Some(GspSession::clone(&*keeper.refresh().await?))),
         }
+    }
+
+    pub(crate) fn leave(&self, key: SessionKey, session: Session) {
+        self.0.left.lock().unwrap_or_else(PoisonError::into_inner).insert(key, session);
+    }
+
+    pub(crate) fn take_left(&self, key: &SessionKey) -> Option<Session> {
+        self.0.left.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 
     /// Whether calls are of a session that GetKey gave, and not under a static token.

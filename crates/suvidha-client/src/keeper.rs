@@ -43,6 +43,14 @@ pub(crate) trait Renewal: Send + Sync + 'static {
 
     /// There is no session, and no way to one from here.
     fn lost(&self);
+
+    /// The keeper goes, and the store does not have its session.
+    fn leave(&self, _: Self::Session) {}
+
+    /// What an earlier keeper left; at most once.
+    fn take_left(&self) -> Option<Self::Session> {
+        None
+    }
 }
 
 pub(crate) struct Keeper<R: Renewal> {
@@ -81,6 +89,16 @@ impl<S> Clone for Held<S> {
     fn clone(&self) -> Self {
         let Self { session, due_at, saved, over } = self;
         Self { session: Arc::clone(session), due_at: *due_at, saved: *saved, over: *over }
+    }
+}
+
+/// An application may hold a taxpayer for one call only; a token that could not be saved is not to go with it.
+impl<R: Renewal> Drop for Keeper<R> {
+    fn drop(&mut self) {
+        let held = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held.take();
+        if let Some(unsaved) = held.filter(|held| !held.saved && !held.over) {
+            self.renewal.leave(R::Session::clone(&unsaved.session));
+        }
     }
 }
 
@@ -132,8 +150,8 @@ impl<R: Renewal> Keeper<R> {
     /// The session as it is, here or in the store; it may have ended.
     pub(crate) async fn look(&self) -> Result<Option<Arc<R::Session>>, Error> {
         let _busy = self.busy.lock().await;
-        if let Some(held) = &self.state().held {
-            return Ok(Some(Arc::clone(&held.session)));
+        if let Some(held) = self.held() {
+            return Ok(Some(held.session));
         }
         let Some(stored) = self.load().await? else { return Ok(None) };
         Ok(Some(self.hold(stored, true).session))
@@ -142,6 +160,7 @@ impl<R: Renewal> Keeper<R> {
     /// Takes `session` over, in place of what there was.
     pub(crate) async fn put(&self, session: R::Session) -> Result<Arc<R::Session>, Error> {
         let _busy = self.busy.lock().await;
+        drop(self.renewal.take_left());
         let held = self.hold(session, false);
         let _lease = self.lease().await?;
         self.save(&held).await?;
@@ -174,6 +193,12 @@ impl<R: Renewal> Keeper<R> {
             removed.map_err(|error| self.store_failed("remove", error))?;
         }
         Ok(())
+    }
+
+    /// The session in memory; where there is none, the one that an earlier keeper could not save.
+    fn held(&self) -> Option<Held<R::Session>> {
+        let held = self.state().held.clone();
+        held.or_else(|| Some(self.hold(self.renewal.take_left()?, false)))
     }
 
     fn state(&self) -> MutexGuard<'_, State<R::Session>> {
@@ -223,7 +248,7 @@ impl<R: Renewal> Keeper<R> {
     async fn fly(&self, force: bool) -> Result<Arc<R::Session>, Error> {
         let _busy = self.busy.lock().await;
         let _lease = self.lease().await?;
-        let mut held = self.state().held.clone();
+        let mut held = self.held();
         if let Some(unsaved) = held.as_ref().filter(|held| !held.saved && !held.over) {
             self.save(unsaved).await?;
         } else if let Some(stored) = self.load().await? {

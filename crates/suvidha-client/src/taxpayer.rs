@@ -219,4 +219,12 @@ impl Renewal for Refresh {
             self.gsp.wire().handlers.tell(&Event::OtpRequired { gstin, username });
         }
     }
+
+    fn leave(&self, session: Session) {
+        self.gsp.leave(self.key.clone(), session);
+    }
+
+    fn take_left(&self) -> Option<Session> {
+        self.gsp.take_left(&self.key)
+    }
 }

@@ -202,6 +202,31 @@ async fn an_otp_is_not_wasted_on_a_store_that_fails() {
 }
 
 #[tokio::test]
+async fn a_token_that_could_not_be_saved_outlives_the_handle_that_got_it() {
+    let standin = StandIn::start().await;
+    let store = Shaky::default();
+    let gsp = standin.gsp_builder().session_store(store.clone()).build().unwrap();
+    // As a web application holds it: for one request.
+    let taxpayer = || gsp.taxpayer(GSTIN.parse().unwrap(), USERNAME);
+    drop(standin.taxpayer(&gsp).await);
+    store.fail(Some("save"));
+    for _ in 0..2 {
+        store_failed(taxpayer().refresh().await.map(drop));
+        store_failed(summary(&taxpayer()).await);
+    }
+    store.fail(None);
+    summary(&taxpayer()).await.unwrap();
+    let refreshes = standin.count("REFRESHTOKEN");
+
+    store.fail(Some("save"));
+    store_failed(taxpayer().refresh().await.map(drop));
+    store.fail(None);
+    standin.taxpayer(&gsp).await;
+    summary(&taxpayer()).await.unwrap();
+    assert_eq!(standin.count("REFRESHTOKEN"), refreshes + 1, "the new login counts, not what was left");
+}
+
+#[tokio::test]
 async fn a_store_that_panics_fails_like_any_other() {
     let standin = StandIn::start().await;
     let store = Shaky::default();
