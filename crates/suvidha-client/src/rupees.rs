@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 /// GSTN writes amounts as JSON numbers, or as texts, with two decimals at most. They are read from their digits, so
 /// that nothing is lost on the way through a binary fraction.
 ///
+/// # Panics
+/// Sums and differences beyond 92 quadrillion rupees, more than the world's money.
+///
 /// ```
 /// use suvidha_client::Rupees;
 ///
@@ -115,11 +118,19 @@ impl<'de> Deserialize<'de> for Rupees {
     }
 }
 
+/// In every build: a sum that came out wrong would be filed.
+fn held(paise: Option<i64>) -> Rupees {
+    match paise {
+        Some(paise) => Rupees(paise),
+        None => panic!("more than 92 quadrillion rupees"),
+    }
+}
+
 impl Add for Rupees {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        held(self.0.checked_add(other.0))
     }
 }
 
@@ -127,7 +138,7 @@ impl Sub for Rupees {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        held(self.0.checked_sub(other.0))
     }
 }
 
@@ -135,19 +146,19 @@ impl Neg for Rupees {
     type Output = Self;
 
     fn neg(self) -> Self {
-        Self(-self.0)
+        held(self.0.checked_neg())
     }
 }
 
 impl AddAssign for Rupees {
     fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
+        *self = *self + other;
     }
 }
 
 impl SubAssign for Rupees {
     fn sub_assign(&mut self, other: Self) {
-        self.0 -= other.0;
+        *self = *self - other;
     }
 }
 
@@ -207,5 +218,20 @@ mod tests {
         assert_eq!((sum.to_string().as_str(), sum), ("-0.70", Rupees::from_paise(-70)));
         assert_eq!(format!("{:>8}", -sum), "    0.70");
         assert_eq!(format!("{:?}", Rupees::from_paise(i64::MIN)), "Rupees(-92233720368547758.08)");
+    }
+
+    #[test]
+    fn a_sum_that_cannot_be_held_does_not_come_out_wrong() {
+        let (most, least, one) = (Rupees(i64::MAX), Rupees(i64::MIN), Rupees(1));
+        let sums: [fn([Rupees; 3]) -> Rupees; 4] = [
+            |[most, _, one]| most + one,
+            |[_, least, one]| least - one,
+            |[_, least, _]| -least,
+            |amounts| amounts.into_iter().chain(amounts).chain(amounts).chain([amounts[0]; 2]).sum(),
+        ];
+        for sum in sums {
+            assert!(std::panic::catch_unwind(|| sum([most, least, one])).is_err());
+        }
+        assert_eq!(most - one + one, most);
     }
 }
