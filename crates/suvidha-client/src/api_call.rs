@@ -114,6 +114,23 @@ impl ApiCall {
         self
     }
 
+    /// Whether it can be sent as it was described, with nothing of it passed over.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte);
+        let fits = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(plain);
+        if !self.path.split('/').all(fits) {
+            let what = format!("{:?} is no path of an API; a query is given with ApiCall::query", self.path);
+            return Err(Error::Invalid(what));
+        }
+        match self.evc {
+            Some(_) if self.is_public() => Err(Error::Invalid("a public call cannot be signed".to_owned())),
+            Some(_) if self.payload.is_none() => {
+                Err(Error::Invalid("there is no payload to sign with the EVC".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
@@ -295,6 +312,19 @@ mod tests {
             body,
             json!({"action": "RETFILE", "data": data, "st": "EVC", "sid": sid, "sign": evc["sign"]})
         );
+    }
+
+    #[test]
+    fn what_would_be_passed_over_is_refused() {
+        let refused = |call: ApiCall| call.check().unwrap_err().to_string();
+        let pan = "AANCS2882A".parse().unwrap();
+        for path in ["", "a//b", "a/../b", "a/.", "a?x=y", "a#b", "a b", "http://host/a", "a/\u{e9}", "a/"] {
+            assert!(refused(ApiCall::get(path, "A")).contains("is no path"), "{path}");
+        }
+        assert!(refused(ApiCall::post("p", "RETFILE").sign_with_evc(&pan, "1")).contains("no payload"));
+        let public = ApiCall::post("commonapi/v1.0/p", "A").payload_text("{}");
+        assert!(refused(public.sign_with_evc(&pan, "1")).contains("public"));
+        ApiCall::post("/taxpayerapi/v4.1/returns/gstr1", "A").check().unwrap();
     }
 
     #[test]

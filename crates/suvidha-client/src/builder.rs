@@ -83,7 +83,7 @@ impl GspBuilder {
         self
     }
 
-    /// CA certificates in PEM, trusted beside the system's own.
+    /// CA certificates in PEM, trusted beside the system's own. They need an address with `https://`.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());
         self
@@ -144,6 +144,10 @@ impl GspBuilder {
                     .map_err(|error| Error::Invalid(format!("the GSTN certificate: {error}")))?,
             ),
         };
+        if !base.is_https() && !self.ca_pem.is_empty() {
+            let what = "a CA is given, but the gateway address begins with http://, where nobody verifies it";
+            return Err(Error::Invalid(what.to_owned()));
+        }
         let tls = if base.is_https() { Some(tls::client_config(&self.ca_pem)?) } else { None };
         let wire = Arc::new(Wire {
             transport: Transport::new(base, tls, self.limits),
@@ -174,6 +178,7 @@ mod tests {
         assert!(build(base()).contains("credentials"));
         assert!(build(base().credentials(Credentials::token(""))).contains("token"));
         assert!(build(with_token().ip_usr("")).contains("ip-usr"));
+        assert!(build(with_token().ca_pem("x")).contains("http://"));
         assert!(build(with_token().gstn_certificate("nonsense")).contains("certificate"));
         assert!(build(Gsp::builder("127.0.0.1").credentials(Credentials::token("t"))).contains("address"));
     }

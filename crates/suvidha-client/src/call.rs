@@ -53,6 +53,7 @@ impl Taxpayer {
         if call.is_public() {
             return self.gsp().public(&call, Some(self.gstin().state())).await;
         }
+        call.check()?;
         let target = call.target(Some(self.gstin()));
         let stage = if call.is_read() { Stage::Read } else { Stage::Write };
         let prepare = |session: &Session| {

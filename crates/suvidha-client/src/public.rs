@@ -228,6 +228,7 @@ impl Gsp {
 
     /// A public call; `state` is the caller's, for one that names no other.
     pub(crate) async fn public(&self, call: &ApiCall, state: Option<StateCode>) -> Result<Vec<u8>, Error> {
+        call.check()?;
         if !call.is_public() {
             let what = format!("{call:?} needs a taxpayer's session: make it on a Taxpayer");
             return Err(Error::Invalid(what));
