@@ -67,6 +67,15 @@ pub(crate) fn check(answer: &Answer, stage: Stage) -> Result<(), Error> {
     }
 }
 
+/// As [`check`], for a call whose answer is "done" and no more. A page of a proxy, HTTP 200 as it is, does not say it.
+pub(crate) fn done(answer: &Answer, stage: Stage) -> Result<(), Error> {
+    check(answer, stage)?;
+    match peek(&answer.body).is_success() {
+        true => Ok(()),
+        false => Err(protocol(answer, "does not say that the call was done")),
+    }
+}
+
 pub(crate) fn protocol(answer: &Answer, what: &str) -> Error {
     Error::Protocol { what: format!("the answer {what}"), request_id: answer.request_id() }
 }

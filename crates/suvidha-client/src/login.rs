@@ -8,7 +8,7 @@ use gstn::{Pan, SecretString};
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 
-use crate::answer::{Stage, check, protocol, read};
+use crate::answer::{Stage, done, protocol, read};
 use crate::api_call::{to_json, with_query};
 use crate::error::Error;
 use crate::gsp::Outgoing;
@@ -42,7 +42,7 @@ impl Taxpayer {
     pub async fn request_otp(&self) -> Result<PendingLogin, Error> {
         let app_key = AppKey::from_bytes(self.gsp().wire().seam.random());
         let request = |sealed: String| AuthRequest { app_key: Some(sealed), ..self.request("OTPREQUEST") };
-        let answered = |answer: &Answer| check(answer, Stage::Outside);
+        let answered = |answer: &Answer| done(answer, Stage::Outside);
         self.authenticate(&app_key, &self.headers()?, request, answered).await?;
         Ok(PendingLogin { taxpayer: self.clone(), app_key })
     }
@@ -65,7 +65,7 @@ impl Taxpayer {
                 ..self.request("LOGOUT")
             };
             let headers = self.session_headers(&session)?;
-            let answered = |answer: &Answer| check(answer, Stage::Write);
+            let answered = |answer: &Answer| done(answer, Stage::Write);
             match self.authenticate(&session.app_key, &headers, request, answered).await {
                 Ok(()) | Err(Error::OtpRequired { .. }) => self.forget(&session).await?,
                 Err(error) => return Err(error),
@@ -90,7 +90,7 @@ impl Taxpayer {
         let prepare = |session: &Session| {
             Ok(Outgoing::get(&target, "EVCOTP", *self.gstin(), self.session_headers(session)?))
         };
-        self.in_session(prepare, |_, answer| check(answer, Stage::Write)).await
+        self.in_session(prepare, |_, answer| done(answer, Stage::Write)).await
     }
 
     fn request(&self, action: &str) -> AuthRequest {

@@ -34,6 +34,9 @@ impl Default for Patience {
 }
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+/// Whoever wants no limit gives [`Duration::MAX`], with which nothing can be added up.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const FAILURES_IN_A_ROW: u8 = 5;
 
 /// Patience that has begun.
@@ -49,9 +52,9 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn start(patience: Patience, seam: Seam) -> Self {
-        let longest = patience.longest_pause.max(SHORTEST_PAUSE);
+        let longest = patience.longest_pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let next = patience.first_pause.clamp(SHORTEST_PAUSE, longest);
-        let deadline = Instant::now() + patience.total;
+        let deadline = Instant::now() + patience.total.min(LONGEST_PATIENCE);
         Self { seam, deadline, longest, next, at_least: Duration::ZERO, failures: 0 }
     }
 
@@ -137,6 +140,16 @@ mod tests {
                 tokio::time::sleep(pause).await;
             }
             assert_eq!(pauses, expected.into_iter().filter(|pause| *pause > 0).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_limit_is_a_long_one() {
+        let endless = Duration::MAX;
+        let patience = Patience { first_pause: endless, longest_pause: endless, total: endless };
+        let mut waiting = Waiting::start(patience, Seam { rng: Arc::new(Always(0)), ..Seam::system() });
+        for _ in 0..3 {
+            assert_eq!(waiting.next_pause(), Some(LONGEST_PAUSE.mul_f64(0.8)));
         }
     }
 

@@ -33,6 +33,13 @@ pub(crate) struct Limits {
     pub(crate) answer_bytes: usize,
 }
 
+impl Limits {
+    /// Connection and answer together; who wants no limit gives [`Duration::MAX`].
+    fn whole(&self) -> Duration {
+        self.connect.saturating_add(self.answer)
+    }
+}
+
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// Path and query as they go on the wire.
@@ -86,21 +93,21 @@ impl Transport {
     /// Sends one request and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Error> {
         let request = self.http_request(request)?;
-        let exchange = self.exchange(request);
-        timeout(self.limits.connect + self.limits.answer, exchange).await.unwrap_or_else(|_| {
-            let seconds = (self.limits.connect + self.limits.answer).as_secs();
+        let limit = self.limits.whole();
+        timeout(limit, self.exchange(request)).await.unwrap_or_else(|_| {
+            let seconds = limit.as_secs();
             Err(self.unavailable(true, format_args!("gave no whole answer within {seconds} seconds")))
         })
     }
 
-    /// As [`send`](Self::send), for an answer that may take long: `watch` hears how many bytes have come, and of how many.
+    /// As [`send`](Self::send), for a file: `watch` hears how many bytes have come, and of how many.
     /// The deadline holds for the head and then for each silence, not for the whole.
     pub(crate) async fn fetch(&self, request: Request, watch: Watch<'_>) -> Result<Answer, Error> {
         let limits = self.limits;
         let late =
             |_| self.unavailable(true, format_args!("fell silent for {} seconds", limits.answer.as_secs()));
         let begun = self.first_answer(self.http_request(request)?);
-        let (sender, response) = timeout(limits.connect + limits.answer, begun).await.map_err(late)??;
+        let (sender, response) = timeout(limits.whole(), begun).await.map_err(late)??;
         let (head, mut body) = response.into_parts();
         self.refuse_redirect(&head)?;
         let total = body.size_hint().exact();
@@ -112,7 +119,10 @@ impl Transport {
                 return Err(self.too_large());
             }
             bytes.extend_from_slice(&piece);
-            watch(bytes.len() as u64, total);
+            // A "no" is no piece of the file.
+            if head.status.is_success() && !is_json(&bytes) {
+                watch(bytes.len() as u64, total);
+            }
         }
         self.rest(sender);
         Ok(Answer { status: head.status, headers: head.headers, body: bytes.freeze() })
@@ -245,6 +255,11 @@ impl Transport {
     fn unavailable(&self, may_have_arrived: bool, what: std::fmt::Arguments<'_>) -> Error {
         Error::Unavailable { what: format!("{} {what}", self.base), may_have_arrived }
     }
+}
+
+/// Whether what GSTN's file host or the gateway sends is no `tar.gz` but an answer in JSON, as far as its beginning shows.
+pub(crate) fn is_json(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 /// rustls reports its faults inside an I/O error.

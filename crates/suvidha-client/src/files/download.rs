@@ -16,7 +16,7 @@ use crate::answer::{Stage, check, protocol};
 use crate::error::Error;
 use crate::gsp::{Gsp, Outgoing};
 use crate::taxpayer::Taxpayer;
-use crate::transport::Answer;
+use crate::transport::{Answer, is_json};
 
 /// How many times larger than the largest answer a file may unpack to.
 const UNPACKED_TIMES: u64 = 4;
@@ -233,19 +233,15 @@ impl Download {
 /// GSTN's file host does not speak GST: what has expired is a bare 403, 404 or 410. The gateway's own noes do.
 fn is_gone(answer: &Answer) -> bool {
     let bare = [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE].contains(&answer.status);
-    bare && !is_json(answer)
+    bare && !is_json(&answer.body)
 }
 
 fn check_file(answer: &Answer) -> Result<(), Error> {
-    if answer.status.is_success() && !is_json(answer) {
+    if answer.status.is_success() && !is_json(&answer.body) {
         return Ok(());
     }
     check(answer, Stage::Public)?;
     Err(protocol(answer, "is JSON where a file was asked for"))
-}
-
-fn is_json(answer: &Answer) -> bool {
-    answer.body.trim_ascii_start().starts_with(b"{")
 }
 
 async fn blocking<T: Send + 'static>(

@@ -20,6 +20,9 @@ use crate::tolerant::{list, parsed, text};
 
 pub use download::{Document, Download, DownloadFault, DownloadProgress};
 
+/// GSTN speaks of minutes; what is longer is not believed.
+const LONGEST_ESTIMATE: Duration = Duration::from_secs(60 * 60);
+
 /// A result that GSTN is preparing as files, known by its token.
 ///
 /// It comes inside [`Error::Queued`]; [`new`](Self::new) makes it of a token that was kept from an earlier run.
@@ -193,7 +196,8 @@ fn is_file_path(ul: &str) -> bool {
 impl Taxpayer {
     /// Asks for the files of a result until GSTN has prepared them.
     ///
-    /// The first question is put when GSTN's own estimate is over; only then does `patience` begin. Drop the future
+    /// The first question is put when GSTN's own estimate is over, after an hour at the latest; only then does `patience`
+    /// begin. Drop the future
     /// to give up waiting: the token stays good.
     ///
     /// ```no_run
@@ -237,9 +241,10 @@ impl Taxpayer {
         patience: Patience,
         mut progress: impl FnMut(Duration),
     ) -> Result<LargeFiles, Error> {
-        if !queued.estimate.is_zero() {
-            progress(queued.estimate);
-            tokio::time::sleep(queued.estimate).await;
+        let estimate = queued.estimate.min(LONGEST_ESTIMATE);
+        if !estimate.is_zero() {
+            progress(estimate);
+            tokio::time::sleep(estimate).await;
         }
         let mut waiting = Waiting::start(patience, self.seam().clone());
         loop {

@@ -12,6 +12,7 @@ use suvidha_client::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::standin::getkey::refused;
 use crate::standin::{GSTIN, Scripted, StandIn, TOKEN, USERNAME};
 
 const FIRST: &str = r#"{"b2b": [1]}"#;
@@ -183,6 +184,27 @@ async fn what_is_wrong_with_a_file_is_said_and_nothing_of_it_is_given_out() {
         SECOND.as_bytes(),
         "it goes on where it failed"
     );
+}
+
+#[tokio::test]
+async fn progress_is_of_the_file_and_not_of_a_session_that_died_before_it() {
+    let standin = StandIn::start().await;
+    let gsp = standin.getkey_builder().build().unwrap();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let paths = standin.lay_out(&[FIRST]);
+    let files = files(&taxpayer).await;
+    let file = standin.state().scripted_again(&paths[0]);
+    for status in [401, 200] {
+        let dead = Scripted::Plain(status, refused(401, "GSP022").1.to_string().into_bytes());
+        standin.script(&paths[0], [dead, file.clone()]);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = seen.clone();
+        let mut download = taxpayer.download(&files).on_progress(move |at| told.lock().unwrap().push(at));
+        download.next().await.unwrap().unwrap();
+        let seen: Vec<DownloadProgress> = seen.lock().unwrap().clone();
+        assert!(seen.is_sorted_by_key(|at| at.bytes), "{seen:?}");
+        assert!(!seen.is_empty() && seen.iter().all(|at| at.total == Some(seen[seen.len() - 1].bytes)));
+    }
 }
 
 #[tokio::test]

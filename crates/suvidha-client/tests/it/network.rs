@@ -6,7 +6,7 @@ use suvidha_client::{Credentials, Error, Gsp, Origin};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::standin::{GSTIN, StandIn, USERNAME};
+use crate::standin::{GSTIN, PAN, Scripted, StandIn, USERNAME};
 
 /// A server that reads one request on each connection, answers `answer`, and closes.
 async fn blunt_server(answer: Vec<u8>) -> String {
@@ -35,6 +35,30 @@ async fn search_at(base: &str) -> Error {
 
 fn with_body(head: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn who_wants_no_limit_gets_none() {
+    let standin = StandIn::start().await;
+    let builder = standin.gsp_builder().timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    builder.build().unwrap().search(&GSTIN.parse().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_does_not_say_that_an_otp_was_sent_or_a_session_ended() {
+    let standin = StandIn::start().await;
+    let gsp = standin.gsp();
+    let taxpayer = standin.taxpayer(&gsp).await;
+    let pan = PAN.parse().unwrap();
+    for page in [&b"<html>Please accept our terms.</html>"[..], b"", b"{}"] {
+        for action in ["OTPREQUEST", "LOGOUT", "EVCOTP"] {
+            standin.script(action, [Scripted::Plain(200, page.to_vec())]);
+        }
+        assert!(matches!(taxpayer.request_otp().await, Err(Error::Protocol { .. })));
+        assert!(matches!(taxpayer.request_evc_otp(&pan, "R1").await, Err(Error::Protocol { .. })));
+        assert!(matches!(taxpayer.logout().await, Err(Error::Protocol { .. })));
+    }
+    assert!(taxpayer.session().await.unwrap().is_some(), "for all we know it lives");
 }
 
 #[tokio::test]
