@@ -9,6 +9,7 @@ use suvidha_seam::Seam;
 mod asp;
 mod cli;
 mod config;
+mod descriptors;
 mod exit;
 mod explain;
 mod files;

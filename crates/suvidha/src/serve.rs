@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::cli::Serve;
 use crate::config::Config;
+use crate::descriptors;
 use crate::exit::{Exit, Failure};
 use crate::logging::Logging;
 use crate::ports;
@@ -24,6 +25,7 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
     let logging = Logging::start(&options.log, &config.log)?;
     let registry = config.registry.open(Missing::Create, &seam)?;
     let gateway = config.gateway(&registry)?;
+    descriptors::provide_for(&gateway);
     let runtime = runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     for environment in &gateway.environments {

@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::cli::{LogFormat, Up};
 use crate::config::Log;
+use crate::descriptors;
 use crate::exit::{Exit, Failure};
 use crate::lock::DataLock;
 use crate::logging::Logging;
@@ -36,6 +37,8 @@ const CLIENT_ID: &str = "gstn/sandbox/client-id";
 const CLIENT_SECRET: &str = "gstn/sandbox/client-secret";
 /// How long calls under way may take to finish on Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Of each environment at once: a developer's machine may not let a process have more files open than this takes.
+const CONNECTIONS: usize = 1_000;
 
 /// Runs `suvidha up` until a signal stops it.
 pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failure> {
@@ -192,7 +195,10 @@ fn start_gateway(
         ..EnvironmentConfig::new(Environment::Sandbox, addresses.sandbox)
     };
     let production = EnvironmentConfig::new(Environment::Production, addresses.production);
-    let config = gateway::Config { environments: vec![sandbox, production], ..gateway::Config::default() };
+    let limits = gateway::Limits { connections: CONNECTIONS, ..gateway::Limits::default() };
+    let environments = vec![sandbox, production];
+    let config = gateway::Config { environments, limits, ..gateway::Config::default() };
+    descriptors::provide_for(&config);
     Ok(Gateway::start(config, registry.clone(), seam)?)
 }
 

@@ -105,6 +105,18 @@ fn calls_reach_a_sandbox_elsewhere_and_the_configuration_is_read_again() {
 }
 
 #[test]
+fn more_connections_than_the_system_allows_are_told_at_the_start() {
+    let place = Place::new();
+    let many = "[gateway.limits]\nconnections = 1000000000000\n[environments.sandbox]";
+    let without_gstn = CONFIG.split("[environments.sandbox.upstream]").next().unwrap();
+    let config = format!("{without_gstn}[environments.production]\nenabled = false\n");
+    place.write("suvidha.toml", &config.replace("[environments.sandbox]", many));
+    let (gateway, _) = serve(&place);
+    assert!(gateway.log().contains("\"needed\":2000000000064"), "{}", gateway.log());
+    gateway.stop();
+}
+
+#[test]
 fn getkey_follows_the_configuration_and_the_asp() {
     // Nobody answers there: what matters here is whether a call is taken on.
     let mut deployment = Deployment::before("http://127.0.0.1:9", "l7xx", "secret");
