@@ -191,8 +191,8 @@ public final class GetKey {
     }
 
     private static HttpClient connect(String ca) throws IOException, GeneralSecurityException {
-        // Over plain HTTP Java would try an upgrade to HTTP/2, which the gateway refuses. Redirects are not followed.
-        var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(10));
+        // Redirects are not followed: our headers are for the GSP alone.
+        var http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10));
         if (ca != null) {
             var trusted = KeyStore.getInstance(KeyStore.getDefaultType());
             trusted.load(null, null);
