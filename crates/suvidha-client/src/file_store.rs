@@ -19,12 +19,15 @@ use crate::store::{Lease, SessionKey, SessionStore, StoreError, StoreFuture};
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
 /// Longer than any renewal takes: its connection, its answer, and once more after a correction of the clock.
 const LEASE_PATIENCE: Duration = Duration::from_secs(300);
+/// A draft is written in a moment; one that is older is of a process that died.
+const DRAFT_LIFE: Duration = Duration::from_secs(3600);
 
 /// Keeps sessions in a directory of their own, so that they outlive the program: mode 0700, a file of mode 0600 for each
 /// session, replaced in one step.
 ///
 /// Several processes may share one directory on one machine. While one renews a session the others wait and take it over;
-/// a process that dies meanwhile keeps nobody waiting.
+/// a process that dies meanwhile keeps nobody waiting. The empty `.lock` beside each session stays when the session goes:
+/// to remove it would let two processes hold it at once. What a crash left half-written is removed by a later start.
 ///
 /// ```
 /// use suvidha_client::{Credentials, FileStore, Gsp};
@@ -54,11 +57,12 @@ impl FileStore {
     /// Opens the directory; makes it, and those on the way, for the owner alone if it is not there.
     ///
     /// # Errors
-    /// [`Error::Store`] if it cannot be made, or if others may look into it.
+    /// [`Error::Store`] if it cannot be made or written, if it is another user's, or if others may look into it.
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = directory.into();
         let opened = create_private_directory(&directory)
-            .and_then(|()| refuse_if_others_may(&fs::metadata(&directory)?, "chmod 700"));
+            .and_then(|()| refuse_if_others_may(&fs::metadata(&directory)?, "chmod 700"))
+            .and_then(|()| prove_and_sweep(&directory));
         match opened {
             Ok(()) => Ok(Self { directory }),
             Err(error) => {
@@ -87,7 +91,7 @@ impl FileStore {
     ) -> Result<T, StoreError> {
         let done = tokio::task::spawn_blocking(move || {
             let outcome = work(&path);
-            outcome.map_err(|error| format!("{}: {error}", path.display()))
+            outcome.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         });
         Ok(done.await??)
     }
@@ -182,6 +186,30 @@ fn new_draft(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// Finds out now, and not when the first session must be saved, whether the directory can be written; and takes away the
+/// secrets that a crash left in drafts.
+fn prove_and_sweep(directory: &Path) -> io::Result<()> {
+    let (draft, file) = new_draft(&directory.join("start.json"))?;
+    let own = file.metadata();
+    fs::remove_file(draft)?;
+    let own = own?;
+    refuse_if_anothers(&fs::metadata(directory)?, &own)?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with('.') && name.contains(".json.")) {
+            continue;
+        }
+        // One that has just been put in its place is not there any more; the next start finds what is left.
+        let age = entry.metadata().and_then(|draft| Ok(own.modified()?.duration_since(draft.modified()?)));
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > DRAFT_LIFE)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
@@ -198,6 +226,22 @@ fn create_private_directory(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Whoever owns the directory can put another session into it; it matters to the superuser, who may write everywhere.
+#[cfg(unix)]
+fn refuse_if_anothers(directory: &fs::Metadata, own: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if directory.uid() == own.uid() {
+        return Ok(());
+    }
+    let why = format!("it belongs to user {}, who could put sessions into it", directory.uid());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(not(unix))]
+fn refuse_if_anothers(_: &fs::Metadata, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -293,6 +337,37 @@ mod tests {
         chmod(&store.directory, 0o755);
         let error = FileStore::new(&store.directory).unwrap_err();
         assert!(matches!(error, Error::Store { .. }) && error.to_string().contains("chmod 700"), "{error}");
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_goes_with_a_later_start() {
+        let (_directory, store) = store();
+        let (stale, _) = new_draft(&store.path(&key("stale"), "json")).unwrap();
+        let (fresh, file) = new_draft(&store.path(&key("fresh"), "json")).unwrap();
+        let long_ago = file.metadata().unwrap().modified().unwrap() - 2 * DRAFT_LIFE;
+        for path in [&stale, &store.directory.join(".somebody-elses"), &store.path(&key("x"), "json")] {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        FileStore::new(&store.directory).unwrap();
+        assert!(!stale.exists() && fresh.exists());
+        assert_eq!(names(&store).len(), 3, "and nothing else: {:?}", names(&store));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_directory_must_be_ones_own() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let (_directory, store) = store();
+        let own = fs::metadata(&store.directory).unwrap();
+        // Only the superuser can give things away; for all others the root is another's.
+        let others = match own.uid() {
+            0 => chown(&store.directory, Some(65_534), None).map(|()| store.directory.as_path()).unwrap(),
+            _ => Path::new("/"),
+        };
+        let error = refuse_if_anothers(&fs::metadata(others).unwrap(), &own).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(matches!(FileStore::new(others), Err(Error::Store { .. })));
     }
 
     #[tokio::test]

@@ -1,7 +1,10 @@
 //! Where sessions are kept: over a restart, between processes, and when the store fails.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use suvidha_client::{
     Credentials, Error, FileStore, Gsp, GspSession, Lease, MemoryStore, SessionKey, SessionStore,
@@ -9,6 +12,7 @@ use suvidha_client::{
 };
 use suvidha_seam::{ManualClock, Seam};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::standin::{GSTIN, OTP, StandIn, USERNAME};
 
@@ -128,6 +132,94 @@ async fn programs_that_share_the_files_renew_each_session_once() {
     }
     assert!(calls.join_all().await.into_iter().all(|outcome| outcome.is_ok()));
     assert_eq!((standin.count("GETKEY"), standin.count("REFRESHTOKEN")), (1, 1));
+}
+
+/// Tells this program, started once more, that it is another process of a story: the gateway's address and the directory.
+const ANOTHER_PROCESS: &str = "SUVIDHA_CLIENT_TEST_PROCESS";
+
+/// Starts the test of that name as a process of its own.
+fn another_process(test: &str, gateway: &str, directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(ANOTHER_PROCESS, format!("{gateway} {}", directory.display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What the other process was told, if this is one.
+fn told() -> Option<(String, FileStore)> {
+    let told = std::env::var(ANOTHER_PROCESS).ok()?;
+    let (gateway, directory) = told.split_once(' ').unwrap();
+    Some((gateway.to_owned(), FileStore::new(directory).unwrap()))
+}
+
+#[tokio::test]
+async fn processes_that_share_the_files_renew_a_session_once() {
+    let gsp_at = |gateway: &str, store: FileStore, time: &str| {
+        let seam = Seam { clock: Arc::new(ManualClock::at(time.parse().unwrap())), ..Seam::system() };
+        let builder = Gsp::builder(gateway).credentials(Credentials::token(crate::standin::TOKEN));
+        builder.session_store(store).seam(seam).build().unwrap()
+    };
+    if let Some((gateway, store)) = told() {
+        let taxpayer =
+            gsp_at(&gateway, store, "2026-05-01T15:55:00Z").taxpayer(GSTIN.parse().unwrap(), USERNAME);
+        let mut calls = JoinSet::new();
+        for _ in 0..10 {
+            let taxpayer = taxpayer.clone();
+            calls.spawn(async move { summary(&taxpayer).await });
+        }
+        calls.join_all().await.into_iter().for_each(Result::unwrap);
+        return;
+    }
+    let standin = StandIn::start().await;
+    let (gateway, directory) = (format!("http://{}", standin.address), tempfile::tempdir().unwrap());
+    let directory = directory.path().join("sessions");
+    let store = FileStore::new(&directory).unwrap();
+    standin.taxpayer(&gsp_at(&gateway, store, "2026-05-01T10:00:00Z")).await;
+    let name = "stores::processes_that_share_the_files_renew_a_session_once";
+    let processes = [(); 4].map(|()| another_process(name, &gateway, &directory));
+    for process in processes {
+        let output = tokio::task::spawn_blocking(|| process.wait_with_output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_eq!((standin.count("REFRESHTOKEN"), standin.count("RETSUM")), (1, 40));
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_lets_go_of_what_it_was_renewing() {
+    if let Some((gateway, store)) = told() {
+        let _refresh = Gsp::builder(gateway)
+            .credentials(Credentials::token(crate::standin::TOKEN))
+            .session_store(store)
+            .build()
+            .unwrap()
+            .taxpayer(GSTIN.parse().unwrap(), USERNAME)
+            .refresh()
+            .await;
+        panic!("the gateway never answers");
+    }
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = format!("http://{}", silent.local_addr().unwrap());
+    let standin = StandIn::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().join("sessions");
+    let gsp_at = |gateway: &str| {
+        let builder = Gsp::builder(gateway).credentials(Credentials::token(crate::standin::TOKEN));
+        builder.session_store(FileStore::new(&directory).unwrap()).build().unwrap()
+    };
+    let session = standin.taxpayer(&standin.gsp()).await.session().await.unwrap().unwrap();
+    let here = gsp_at(&gateway).taxpayer(GSTIN.parse().unwrap(), USERNAME);
+    here.resume(session).await.unwrap();
+    let name = "stores::a_process_that_is_killed_lets_go_of_what_it_was_renewing";
+    let mut process = another_process(name, &gateway, &directory);
+    let called = async || timeout(Duration::from_secs(30), silent.accept()).await.unwrap().unwrap().0;
+    let _connection = called().await;
+    let waiting = tokio::spawn(async move { here.refresh().await });
+    process.kill().unwrap();
+    process.wait().unwrap();
+    drop(called().await);
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Unavailable { .. })));
 }
 
 #[tokio::test]
