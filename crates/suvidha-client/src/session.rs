@@ -110,7 +110,11 @@ impl StoredSession {
 
     /// Everything that [`from_json`](Self::from_json) needs, keys and token included: keep it as you keep passwords.
     pub fn to_json(&self) -> SecretString {
-        let text = match self {
+        SecretString::from(self.written().to_json())
+    }
+
+    fn written(&self) -> Written {
+        match self {
             Self::Gsp(session) => Written::Gsp {
                 session_id: session.session_id.clone(),
                 key: base64::encode(session.key.as_bytes()),
@@ -125,8 +129,7 @@ impl StoredSession {
                 issued_at: session.issued_at,
                 expires_at: session.expires_at,
             },
-        };
-        SecretString::from(serde_json::to_string(&text).unwrap_or_default())
+        }
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote, of this version of the library or an earlier one.
@@ -140,6 +143,9 @@ impl StoredSession {
         })
     }
 }
+
+/// More than the JSON of a session has beside its texts: names, keys, times and GSTIN.
+const KEYS_AND_NAMES: usize = 512;
 
 /// The JSON of a session. Keys are base64 of 32 bytes; times are RFC 3339 in UTC.
 #[derive(Serialize, Deserialize)]
@@ -162,6 +168,19 @@ enum Written {
 }
 
 impl Written {
+    /// In one piece of memory from the start: one that grew would leave copies of the keys behind.
+    fn to_json(&self) -> String {
+        let texts = match self {
+            Self::Gsp { session_id, .. } => session_id.len(),
+            Self::Taxpayer { username, auth_token, .. } => username.len() + auth_token.len(),
+        };
+        // No character takes more than six times its place, and all else has its length.
+        let mut json = Vec::with_capacity(KEYS_AND_NAMES + 6 * texts);
+        // Into memory and of plain texts: it cannot fail.
+        let _ = serde_json::to_writer(&mut json, self);
+        String::from_utf8(json).unwrap_or_default()
+    }
+
     fn read(&self) -> Option<StoredSession> {
         Some(match self {
             Self::Gsp { session_id, key: text, expires_at } => {
@@ -183,7 +202,8 @@ impl Written {
     }
 }
 
-fn key<K, E>(base64: &str, read: impl Fn(&[u8]) -> Result<K, E>) -> Option<K> {
+/// A key of 32 bytes in base64; none if it is anything else.
+pub(crate) fn key<K, E>(base64: &str, read: impl Fn(&[u8]) -> Result<K, E>) -> Option<K> {
     read(&Zeroizing::new(base64::decode_strict(base64).ok()?)).ok()
 }
 
@@ -293,6 +313,25 @@ pub(crate) mod tests {
             let read = StoredSession::from_json(json.expose()).unwrap();
             assert_eq!(read.to_json().expose(), json.expose());
             assert_eq!(read.expires_at(), session.expires_at());
+        }
+    }
+
+    #[test]
+    fn no_copy_of_a_secret_is_left_behind_when_it_is_written() {
+        let username = "\u{1}\"\u{7f}é".repeat(200);
+        let taxpayer =
+            Session { username, auth_token: "t".repeat(900).as_str().into(), ..taxpayer_session() };
+        let gsp = GspSession { session_id: "\u{2}".repeat(500), ..gsp_session() };
+        for session in [StoredSession::Taxpayer(taxpayer), StoredSession::Gsp(gsp)] {
+            let json = session.written().to_json();
+            let texts = match &session {
+                StoredSession::Gsp(session) => session.session_id.len(),
+                StoredSession::Taxpayer(session) => {
+                    session.username.len() + session.auth_token.expose().len()
+                }
+            };
+            assert_eq!(json.capacity(), KEYS_AND_NAMES + 6 * texts, "it did not grow");
+            assert_eq!(StoredSession::from_json(&json).unwrap().to_json().expose(), json);
         }
     }
 
