@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gstn::crypto::{AppKey, PublicKey};
+use gstn::crypto::{AppKey, PublicKey, base64};
 use gstn::envelope::{AuthReply, AuthRequest};
 use gstn::{Pan, SecretString};
 use http::{HeaderMap, Method};
@@ -13,7 +13,7 @@ use crate::api_call::{to_json, with_query};
 use crate::error::Error;
 use crate::gsp::Outgoing;
 use crate::keeper::Renewal;
-use crate::session::{Kept, Session};
+use crate::session::{Kept, Session, key};
 use crate::taxpayer::{Refresh, Taxpayer};
 use crate::transport::Answer;
 
@@ -22,6 +22,10 @@ const AUTHENTICATE: &str = "taxpayerapi/v1.0/authenticate";
 const STALE_CERTIFICATE: &str = "TEC4002";
 
 /// A login that waits for the OTP which GSTN has sent to the taxpayer's phone and e-mail. It is good for ten minutes.
+///
+/// Where the OTP comes to another process than the one that asked for it, [`app_key_base64`](Self::app_key_base64) goes
+/// there, and [`Taxpayer::resume_login`] goes on.
+#[must_use = "without it the OTP is of no use"]
 pub struct PendingLogin {
     taxpayer: Taxpayer,
     app_key: AppKey,
@@ -44,6 +48,17 @@ impl Taxpayer {
         let request = |sealed: String| AuthRequest { app_key: Some(sealed), ..self.request("OTPREQUEST") };
         let answered = |answer: &Answer| done(answer, Stage::Outside);
         self.authenticate(&app_key, &self.headers()?, request, answered).await?;
+        Ok(PendingLogin { taxpayer: self.clone(), app_key })
+    }
+
+    /// Goes on with a login that another process began: `app_key_base64` is what
+    /// [`PendingLogin::app_key_base64`] gave there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is no base64 of 32 bytes.
+    pub fn resume_login(&self, app_key_base64: &str) -> Result<PendingLogin, Error> {
+        let app_key = key(app_key_base64, AppKey::try_from_slice);
+        let app_key = app_key.ok_or_else(|| Error::Invalid("an app key is base64 of 32 bytes".to_owned()))?;
         Ok(PendingLogin { taxpayer: self.clone(), app_key })
     }
 
@@ -143,6 +158,11 @@ impl Taxpayer {
 }
 
 impl PendingLogin {
+    /// The key under which GSTN will send the session's, in base64. A secret; with it and the OTP anyone can log in.
+    pub fn app_key_base64(&self) -> SecretString {
+        SecretString::from(base64::encode(self.app_key.as_bytes()))
+    }
+
     /// Logs in with the OTP. After a wrong one it can be called again. The taxpayer's calls go on with the new session,
     /// which is in the store; where the store fails it is kept in memory, and the next call saves it.
     ///

@@ -37,6 +37,20 @@ async fn after_a_wrong_otp_the_right_one_still_works() {
 }
 
 #[tokio::test]
+async fn an_otp_that_comes_to_another_process_than_asked_for_it_logs_in() {
+    let standin = StandIn::start().await;
+    let asked = standin.gsp().taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap();
+    let app_key = asked.app_key_base64();
+    let here = standin.gsp().taxpayer(GSTIN.parse().unwrap(), USERNAME);
+    here.resume_login(app_key.expose()).unwrap().verify(OTP).await.unwrap();
+    here.gstr1("042026".parse().unwrap()).summary(SummaryKind::Short).await.unwrap();
+    for bad in ["", "c2hvcnQ=", "hidden"] {
+        let error = here.resume_login(bad).unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)) && !error.to_string().contains("hidden"));
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_otp_is_not_sent() {
     let standin = StandIn::start().await;
     let login = standin.gsp().taxpayer(GSTIN.parse().unwrap(), USERNAME).request_otp().await.unwrap();
