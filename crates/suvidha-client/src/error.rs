@@ -9,11 +9,11 @@ use std::time::Duration;
 use gstn::{AspId, catalogue};
 
 use crate::files::{DownloadFault, QueuedFiles};
-
 use crate::store::StoreError;
 
 /// Who answered for a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Origin {
     /// The GSP: the gateway refused the call, GSTN never saw it.
     Gsp,
@@ -46,9 +46,7 @@ impl Origin {
             _ => None,
         }
     }
-}
 
-impl Origin {
     pub(crate) fn of(entry: &catalogue::ErrorEntry) -> Self {
         match entry.origin {
             catalogue::Origin::Gsp => Self::Gsp,
@@ -111,16 +109,22 @@ impl fmt::Display for Refusal {
 /// What can go wrong with a call, by kind.
 ///
 /// ```
-/// use suvidha_client::{Error, Taxpayer};
+/// use suvidha_client::{Error, ReturnPeriod, Taxpayer};
 ///
-/// async fn save(taxpayer: &Taxpayer, json: &str) -> Result<String, Error> {
-///     match taxpayer.gstr1("042026".parse().map_err(|_| Error::Invalid("period".to_owned()))?).save(json).await {
+/// async fn save(
+///     taxpayer: &Taxpayer,
+///     period: ReturnPeriod,
+///     json: &str,
+///     ask_for_otp: impl Fn() -> String,
+/// ) -> Result<String, Error> {
+///     match taxpayer.gstr1(period).save(json).await {
 ///         Err(Error::OtpRequired { .. }) => {
-///             taxpayer.request_otp().await?;
-///             Err(Error::Invalid("ask the taxpayer for the OTP, then save again".to_owned()))
+///             taxpayer.request_otp().await?.verify(&ask_for_otp()).await?;
+///             taxpayer.gstr1(period).save(json).await
 ///         }
 ///         Err(Error::Throttled { retry_after, .. }) => {
-///             Err(Error::Invalid(format!("come back in {:?}", retry_after.unwrap_or_default())))
+///             tokio::time::sleep(retry_after.unwrap_or_default()).await;
+///             taxpayer.gstr1(period).save(json).await
 ///         }
 ///         Err(error) => {
 ///             // For people: what was said, by whom, what to do, and what to name when asking for help.

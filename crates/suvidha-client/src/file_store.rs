@@ -266,7 +266,7 @@ mod tests {
 
     fn key(username: &str) -> SessionKey {
         let gstin = "33AANCS2882A1ZG".parse().unwrap();
-        SessionKey::Taxpayer { gateway: "https://gsp".to_owned(), gstin, username: username.to_owned() }
+        SessionKey::taxpayer("https://gsp", gstin, username)
     }
 
     fn store() -> (tempfile::TempDir, FileStore) {

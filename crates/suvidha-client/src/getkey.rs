@@ -44,7 +44,7 @@ pub(crate) struct GetKey {
 impl GetKey {
     pub(crate) fn new(wire: Arc<Wire>, credentials: GetKeyCredentials) -> Self {
         let gateway = wire.transport.base().to_string();
-        let key = SessionKey::Gsp { gateway, aspid: credentials.aspid };
+        let key = SessionKey::gsp(gateway, credentials.aspid);
         Self { wire, credentials, key, ahead: AtomicI64::new(0) }
     }
 

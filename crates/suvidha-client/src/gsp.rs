@@ -152,7 +152,7 @@ impl Gsp {
     pub fn taxpayer(&self, gstin: Gstin, username: impl Into<String>) -> Taxpayer {
         let username = username.into();
         let gateway = self.0.wire.transport.base().to_string();
-        let key = SessionKey::Taxpayer { gateway, gstin, username: username.clone() };
+        let key = SessionKey::taxpayer(gateway, gstin, username.as_str());
         let mut taxpayers = self.0.taxpayers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = taxpayers.get(&key).and_then(Weak::upgrade);
         let keeper = known.unwrap_or_else(|| {

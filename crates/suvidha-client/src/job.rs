@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// How far GSTN is with a save, reset or proceed-to-file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Progress {
     /// `REC`: received.
     Received,
@@ -69,6 +70,7 @@ impl fmt::Display for Progress {
 
 /// RETSTATUS: what has become of a job.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ReturnStatus {
     /// How far it is.
     pub progress: Progress,
@@ -81,7 +83,8 @@ pub struct ReturnStatus {
 }
 
 /// Something that GSTN refused: a row, a group of rows under one counterparty, or the whole payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct RefusedRow {
     /// The section, e.g. `b2b`; empty where the whole payload was refused.
     pub section: String,

@@ -417,7 +417,7 @@ mod tests {
             let (begun, begun_here) = mpsc::unbounded_channel();
             let (outcomes, outcomes_there) = mpsc::unbounded_channel();
             let told = Told {
-                key: SessionKey::Gsp { gateway: "g".to_owned(), aspid: "7857622155".parse().unwrap() },
+                key: SessionKey::gsp("g", "7857622155".parse().unwrap()),
                 store: MemoryStore::new(),
                 seam: Seam { clock: clock.clone(), ..Seam::system() },
                 clock,

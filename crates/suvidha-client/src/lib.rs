@@ -51,8 +51,8 @@
 //! the caller's tokio runtime, which needs its I/O and time drivers; a connection, and a renewal that is under way, end with
 //! the runtime on which they began. TLS is rustls: the gateway's name and chain are always verified.
 //!
-//! Types of other crates in this interface are re-exported here: those of GST's identifiers, [`Timestamp`] of `jiff`, and
-//! what holds time still in tests ([`seam`]).
+//! Types of other crates in this interface are re-exported here: those of GST's identifiers, [`Timestamp`] and [`Date`] of
+//! `jiff`, [`Value`] of `serde_json`, and what holds time still in tests ([`seam`]).
 
 mod answer;
 mod api_call;
@@ -129,6 +129,7 @@ pub use patience::Patience;
 pub use public::{Address, Place, Registration, RegistrationStatus};
 pub use returns::{FiledReturn, FiledReturns};
 pub use rupees::{NotRupees, Rupees};
+pub use serde_json::Value;
 pub use session::{GspSession, Session, StoredSession};
 pub use setasppubcer::RegisteredCertificate;
 pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};

@@ -129,6 +129,18 @@ pub enum SessionKey {
     },
 }
 
+impl SessionKey {
+    /// The key of an ASP's session, as a [`Gsp`](crate::Gsp) at that address makes it: for the tests of a store.
+    pub fn gsp(gateway: impl Into<String>, aspid: AspId) -> Self {
+        Self::Gsp { gateway: gateway.into(), aspid }
+    }
+
+    /// The key of a taxpayer's session, as a [`Gsp`](crate::Gsp) at that address makes it: for the tests of a store.
+    pub fn taxpayer(gateway: impl Into<String>, gstin: Gstin, username: impl Into<String>) -> Self {
+        Self::Taxpayer { gateway: gateway.into(), gstin, username: username.into() }
+    }
+}
+
 /// `https://gsp.example.in gsp 7857622155`, or `https://gsp.example.in taxpayer 33AANCS2882A1ZG TN_NT2.2265`.
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,12 +220,9 @@ mod tests {
 
     #[test]
     fn no_two_sessions_have_one_key() {
-        let taxpayer = |gateway: &str, username: &str| SessionKey::Taxpayer {
-            gateway: gateway.to_owned(),
-            gstin: "33AANCS2882A1ZG".parse().unwrap(),
-            username: username.to_owned(),
-        };
-        let gsp = SessionKey::Gsp { gateway: "https://a".to_owned(), aspid: "7857622155".parse().unwrap() };
+        let gstin = "33AANCS2882A1ZG".parse().unwrap();
+        let taxpayer = |gateway: &str, username: &str| SessionKey::taxpayer(gateway, gstin, username);
+        let gsp = SessionKey::gsp("https://a", "7857622155".parse().unwrap());
         let all = [
             gsp,
             taxpayer("https://a", "x"),

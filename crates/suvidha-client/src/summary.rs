@@ -9,6 +9,7 @@ use crate::tolerant::{list, parsed, read, text};
 
 /// Which summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum SummaryKind {
     /// Totals by section.
     #[default]

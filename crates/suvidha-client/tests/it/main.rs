@@ -13,5 +13,6 @@ mod login;
 mod network;
 mod standin;
 mod stores;
+mod surface;
 mod tls;
 mod waits;

@@ -41,7 +41,7 @@ fn who(error: &Error) -> &'static str {
         Origin::Gsp => "the gateway refused the call",
         Origin::Gstn => "GSTN refused the call",
         Origin::Network => "the call did not get through to GSTN",
-        Origin::Client => "the call was not accepted",
+        _ => "the call was not accepted",
     }
 }
 

@@ -346,12 +346,10 @@ DOC_ISSUE          1
 
     #[test]
     fn each_code_of_a_refused_save_comes_once_with_what_to_do() {
-        let row = |code: &str| RefusedRow {
-            section: "b2b".to_owned(),
-            code: code.to_owned(),
-            message: String::new(),
-            group: None,
-            documents: Vec::new(),
+        let row = |code: &str| {
+            let mut row = RefusedRow::default();
+            row.code = code.to_owned();
+            row
         };
         let words = remedies(&[row("RET191190"), row("RET191175"), row("RET191190"), row("NO_SUCH_CODE")]);
         let codes: Vec<_> = words.lines().filter_map(|line| line.split_whitespace().next()).collect();
