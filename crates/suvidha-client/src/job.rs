@@ -98,6 +98,9 @@ pub struct RefusedRow {
     pub documents: Vec<String>,
 }
 
+/// By what GSTN groups the rows of a section.
+const GROUPS: [&str; 3] = ["ctin", "pos", "exp_typ"];
+
 impl ReturnStatus {
     /// Reads RETSTATUS; `None` if it has no status.
     pub(crate) fn read(raw: Value) -> Option<Self> {
@@ -120,23 +123,41 @@ fn refused_rows(report: &Value) -> Vec<RefusedRow> {
         return vec![whole];
     }
     let sections = report.as_object().into_iter().flatten();
-    sections
-        .flat_map(|(section, entries)| {
-            let entries = entries.as_array().map_or(std::slice::from_ref(entries), Vec::as_slice);
-            entries.iter().filter_map(|entry| refused_row(section, entry)).collect::<Vec<_>>()
-        })
-        .collect()
+    sections.flat_map(|(section, entries)| refused_in(section, entries, None)).collect()
 }
 
+/// What is refused in an entry or a list of them: each as a whole, or else the rows of it that are.
+fn refused_in(section: &str, entry: &Value, group: Option<&str>) -> Vec<RefusedRow> {
+    let within = |entries: &[Value], group| -> Vec<RefusedRow> {
+        entries.iter().flat_map(|entry| refused_in(section, entry, group)).collect()
+    };
+    match (refused_row(section, entry), entry) {
+        (Some(row), _) => vec![RefusedRow { group: row.group.or(group.map(str::to_owned)), ..row }],
+        (None, Value::Array(entries)) => within(entries, group),
+        (None, Value::Object(fields)) => {
+            let own = GROUPS.iter().find_map(|key| entry.get(*key)?.as_str());
+            let lists = fields.values().filter_map(Value::as_array);
+            lists.flat_map(|rows| within(rows, own.or(group))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// None if nothing is said against `entry` itself.
 fn refused_row(section: &str, entry: &Value) -> Option<RefusedRow> {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |value: &Value, key: &str| match value.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let (code, message) = (text(entry, "error_cd"), text(entry, "error_msg"));
     let rows = ["inv", "nt"].iter().filter_map(|key| entry.get(key)?.as_array()).flatten();
     let number = |row: &Value| ["inum", "nt_num"].iter().find_map(|key| text(row, key));
-    Some(RefusedRow {
+    (code.is_some() || message.is_some()).then(|| RefusedRow {
         section: section.to_owned(),
-        code: text(entry, "error_cd")?,
-        message: text(entry, "error_msg").unwrap_or_default(),
-        group: ["ctin", "pos", "exp_typ"].iter().find_map(|key| text(entry, key)),
+        code: code.unwrap_or_default(),
+        message: message.unwrap_or_default(),
+        group: GROUPS.iter().find_map(|key| text(entry, key)),
         documents: rows.filter_map(number).chain(number(entry)).collect(),
     })
 }
@@ -164,6 +185,30 @@ mod tests {
             status.refused.iter().map(|row| (row.section.as_str(), row.documents.join(","))).collect();
         assert_eq!(shown, [("b2b", "A1,A2".to_owned()), ("cdnur", "N1".to_owned()), ("hsn", String::new())]);
         assert_eq!(status.refused[0].group.as_deref(), Some("27AAPFU0939F1ZV"));
+    }
+
+    #[test]
+    fn nothing_that_was_refused_is_passed_over_however_it_is_written() {
+        let report = json!({
+            "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": [
+                {"inum": 1001, "error_cd": 191113, "error_msg": "bad"},
+                {"inum": "A2", "error_msg": "without a code", "itms": [{"num": 1}]},
+                {"inum": "A3"}]}],
+            "b2cs": [{"pos": "29", "error_cd": "RET191250"}],
+            "nil": {"inv": [{"sply_ty": "INTRB2B", "error_cd": "RET191300", "error_msg": "worse"}]},
+            "hsn": {"data": [{"num": 1}]},
+        });
+        let refused = ReturnStatus::read(json!({"status_cd": "PE", "error_report": report})).unwrap().refused;
+        let shown = |row: &RefusedRow| {
+            format!("{} {} {:?} {}", row.section, row.code, row.group.as_deref(), row.documents.join(","))
+        };
+        let expected = [
+            "b2b 191113 Some(\"27AAPFU0939F1ZV\") 1001",
+            "b2b  Some(\"27AAPFU0939F1ZV\") A2",
+            "b2cs RET191250 Some(\"29\") ",
+            "nil RET191300 None ",
+        ];
+        assert_eq!(refused.iter().map(shown).collect::<Vec<_>>(), expected);
     }
 
     #[test]
