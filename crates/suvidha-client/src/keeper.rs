@@ -118,17 +118,12 @@ impl<R: Renewal> Keeper<R> {
 
     /// A session that is saved and good for a while.
     pub(crate) async fn session(self: &Arc<Self>) -> Result<Arc<R::Session>, Error> {
-        let landing = {
-            let mut state = self.state();
-            let now = self.renewal.seam().now();
-            match &state.held {
-                Some(held) if held.saved && !held.over && now < held.due_at => {
-                    return Ok(Arc::clone(&held.session));
-                }
-                _ => self.flight(&mut state, false)?,
-            }
-        };
-        self.landed(landing).await
+        let now = self.renewal.seam().now();
+        let good = |held: &&Held<_>| held.saved && !held.over && now < held.due_at;
+        if let Some(held) = self.state().held.as_ref().filter(good) {
+            return Ok(Arc::clone(&held.session));
+        }
+        self.renewed(false).await
     }
 
     /// A session in place of `dead`, which the other side says is over: the one that came meanwhile, or a new one.
@@ -143,8 +138,18 @@ impl<R: Renewal> Keeper<R> {
 
     /// A new session, be the old one as good as it may.
     pub(crate) async fn refresh(self: &Arc<Self>) -> Result<Arc<R::Session>, Error> {
-        let landing = self.flight(&mut self.state(), true)?;
-        self.landed(landing).await
+        self.renewed(true).await
+    }
+
+    /// Waits for a renewal; for one of its own where the one under way is gone, perhaps with a runtime that is not ours.
+    async fn renewed(self: &Arc<Self>, forced: bool) -> Result<Arc<R::Session>, Error> {
+        for _ in 0..2 {
+            let mut landing = self.flight(&mut self.state(), forced)?;
+            if let Ok(Some(outcome)) = landing.wait_for(Option::is_some).await.as_deref() {
+                return outcome.clone();
+            }
+        }
+        Err(self.store_failed("renew", "the store panicked, or its runtime was shut down".into()))
     }
 
     /// The session as it is, here or in the store; it may have ended.
@@ -235,13 +240,6 @@ impl<R: Renewal> Keeper<R> {
             sender.send_replace(Some(outcome));
         });
         Ok(landing)
-    }
-
-    async fn landed(&self, mut landing: Landing<R::Session>) -> Result<Arc<R::Session>, Error> {
-        match landing.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(outcome)) => outcome.clone(),
-            _ => Err(self.store_failed("renew", "the store panicked, or its runtime was shut down".into())),
-        }
     }
 
     /// Finds or makes a session. There is one of these at a time.

@@ -1,11 +1,12 @@
 //! An ASP's session with its GSP: got when it is needed, kept alive, and got once however many need it.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gstn::crypto::PrivateKey;
 use jiff::Timestamp;
 use serde_json::json;
-use suvidha_client::{Error, Event, Gsp, Origin};
+use suvidha_client::{Error, Event, Gsp, MemoryStore, Origin};
 use suvidha_seam::{ManualClock, Seam, SeededRng};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -293,4 +294,46 @@ async fn a_caller_who_gives_up_does_not_break_off_what_others_need() {
     gate.add_permits(1);
     search(&gsp).await.unwrap();
     assert_eq!(standin.actions(), ["GETKEY", "TP"]);
+}
+
+#[test]
+fn a_renewal_that_went_with_its_runtime_is_nothing_to_wait_for() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (outside, first, second) = (runtime(), runtime(), runtime());
+    let standin = outside.block_on(StandIn::start());
+    let gsp = standin.getkey_builder().build().unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    standin.state().getkey.gate = Some(gate.clone());
+    let here = gsp.clone();
+    first.spawn(async move { search(&here).await });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while standin.state().connections == 0 {
+        assert!(Instant::now() < deadline, "GetKey did not begin");
+        std::thread::yield_now();
+    }
+    first.shutdown_background();
+    gate.add_permits(2);
+    let search = async { tokio::time::timeout(Duration::from_secs(30), search(&gsp)).await };
+    second.block_on(search).unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_session_of_any_length_serves_while_it_lasts_and_no_longer() {
+    for (validity_min, sessions) in [(json!(0), 3), (json!("1"), 1), (json!(4_294_967_295_u32), 1)] {
+        let (standin, clock) = (StandIn::start().await, clock());
+        standin.state().getkey.validity_min = validity_min;
+        let store = Arc::new(MemoryStore::new());
+        let builder = || standin.getkey_builder().seam(held(&clock)).session_store(store.clone());
+        let gsp = builder().build().unwrap();
+        search(&gsp).await.unwrap();
+        search(&gsp).await.unwrap();
+        let next_run = builder().build().unwrap();
+        search(&next_run).await.unwrap();
+        assert_eq!(standin.count("GETKEY"), sessions);
+        clock.advance(-100_000 * MINUTE);
+        search(&next_run).await.unwrap();
+        standin.state().getkey.end_sessions();
+        search(&next_run).await.unwrap();
+    }
 }

@@ -80,7 +80,7 @@ pub(crate) struct State {
     pub(crate) session_refusal: Option<&'static str>,
     pub(crate) refresh_refusal: Option<&'static str>,
     serial: u32,
-    connections: usize,
+    pub(crate) connections: usize,
     pub(crate) calls: Vec<Call>,
     pub(crate) certificates_served: usize,
     /// What GSTN decrypted from the last save.
