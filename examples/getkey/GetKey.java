@@ -20,6 +20,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,7 +116,13 @@ public final class GetKey {
             .header("txn", randomHex(16))
             .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
         headers.forEach(some -> some.forEach(request::header));
-        var answer = http.send(request.build(), BodyHandlers.ofString());
+        HttpResponse<String> answer;
+        try {
+            answer = http.send(request.build(), BodyHandlers.ofString());
+        } catch (IOException failure) {
+            String why = failure.getMessage() == null ? "" : ": " + failure.getMessage();
+            throw new IOException("no answer from " + url + why, failure);
+        }
         if (answer.statusCode() >= 300 || field(answer.body(), "status_cd").equals("0")) {
             throw new Refused(answer.statusCode(), answer.body());
         }
@@ -184,10 +191,15 @@ public final class GetKey {
     }
 
     /** A key in PKCS#8, `BEGIN PRIVATE KEY`; `openssl pkcs8 -topk8 -nocrypt -in KEY` turns another one into that. */
-    private static PrivateKey loadKey() throws IOException, GeneralSecurityException {
-        String pem = Files.readString(Path.of(setting("SUVIDHA_ASP_KEY"))).replaceAll("-----[A-Z ]+-----", "");
-        byte[] pkcs8 = Base64.getMimeDecoder().decode(pem);
-        return KeyFactory.getInstance("RSA").generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
+    private static PrivateKey loadKey() throws IOException {
+        String file = setting("SUVIDHA_ASP_KEY");
+        try {
+            String pem = Files.readString(Path.of(file)).replaceAll("-----[A-Z ]+-----", "");
+            byte[] pkcs8 = Base64.getMimeDecoder().decode(pem);
+            return KeyFactory.getInstance("RSA").generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
+        } catch (IOException | GeneralSecurityException | IllegalArgumentException failure) {
+            throw new IOException(file + " cannot be read as a private key in PKCS#8: " + failure, failure);
+        }
     }
 
     private static HttpClient connect(String ca) throws IOException, GeneralSecurityException {

@@ -15,7 +15,7 @@
 //   SUVIDHA_GSTIN        optional: whom to search
 
 import { spawnSync } from 'node:child_process';
-import { createCipheriv, createDecipheriv, randomBytes, sign as rsaSign } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createPrivateKey, randomBytes, sign as rsaSign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 const IST_MS = 330 * 60_000;
@@ -44,8 +44,8 @@ function newTimestamp() {
 }
 
 /** RSA, PKCS#1 v1.5, SHA-256: over the aspid, then the timestamp, with nothing in between. */
-function sign(keyPem, aspid, timestamp) {
-  return rsaSign('sha256', Buffer.from(aspid + timestamp), keyPem).toString('base64');
+function sign(key, aspid, timestamp) {
+  return rsaSign('sha256', Buffer.from(aspid + timestamp), key).toString('base64');
 }
 
 /**
@@ -74,17 +74,17 @@ class Gsp {
   #url;
   #aspid;
   #secret;
-  #keyPem;
+  #key;
   #session;
   #ends = 0;
   #opening;
 
-  constructor(url, aspid, secret, keyPem) {
+  constructor(url, aspid, secret, key) {
     if (Buffer.byteLength(secret) !== 32) throw new Error('SUVIDHA_ASP_SECRET must have 32 characters');
     this.#url = url.replace(/\/$/, '');
     this.#aspid = aspid;
     this.#secret = secret;
-    this.#keyPem = keyPem;
+    this.#key = key;
   }
 
   /** Any API. GSP022 says that the session ended early; a new one mends that. */
@@ -109,7 +109,7 @@ class Gsp {
 
   async #getKey() {
     const timestamp = newTimestamp(); // A signed message serves once.
-    const body = { timestamp, signed_content: sign(this.#keyPem, this.#aspid, timestamp) };
+    const body = { timestamp, signed_content: sign(this.#key, this.#aspid, timestamp) };
     const reply = await this.#exchange('POST', '/aspapi/v1.0/getKey', { aspid: this.#aspid }, body);
     const header = aspSecretHeader(openSessionKey(this.#secret, reply), this.#secret);
     // Short-lived processes keep these two, as private as the secret, and take them up again.
@@ -125,6 +125,8 @@ class Gsp {
       body: JSON.stringify(body),
       redirect: 'error', // Our headers are for the GSP alone.
       signal: AbortSignal.timeout(30_000),
+    }).catch((failure) => {
+      throw new Error(`no answer from ${this.#url}`, { cause: failure.cause ?? failure });
     });
     const reply = await answer.json().catch(() => {
       return { status_cd: '0', message: 'The answer is no JSON: was it the GSP who answered?' };
@@ -145,10 +147,18 @@ function setting(name) {
   return value;
 }
 
-const keyPem = () => readFileSync(setting('SUVIDHA_ASP_KEY'));
+function loadKey() {
+  const file = setting('SUVIDHA_ASP_KEY');
+  const pem = readFileSync(file);
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw new Error(`${file} holds no private key in PEM, or one with a passphrase`, { cause });
+  }
+}
 
 async function demonstrate() {
-  const gsp = new Gsp(setting('SUVIDHA_GATEWAY'), setting('SUVIDHA_ASPID'), setting('SUVIDHA_ASP_SECRET'), keyPem());
+  const gsp = new Gsp(setting('SUVIDHA_GATEWAY'), setting('SUVIDHA_ASPID'), setting('SUVIDHA_ASP_SECRET'), loadKey());
   const gstin = process.env.SUVIDHA_GSTIN ?? '29DEMOS1234D1ZG';
   // What GSTN wants of a call; for a taxpayer's own data add `username`, `auth-token` and `ret_period`.
   const headers = { gstin, 'state-cd': gstin.slice(0, 2), 'ip-usr': '127.0.0.1' };
@@ -172,7 +182,7 @@ function selftest(file) {
   same('session key', sessionKey.toString('base64'), known.session_key_b64);
   same('asp-secret', aspSecretHeader(sessionKey, secret), known.asp_secret_header);
   for (const { timestamp, signed_content } of known.signatures) {
-    same(timestamp, sign(keyPem(), known.aspid, timestamp), signed_content);
+    same(timestamp, sign(loadKey(), known.aspid, timestamp), signed_content);
   }
 }
 

@@ -137,6 +137,8 @@ class Gsp:
                 status, text = answer.status, answer.read()
         except urllib.error.HTTPError as answer:
             status, text = answer.code, answer.read()
+        except urllib.error.URLError as failure:
+            raise OSError(f"no answer from {self.url}: {failure.reason}") from failure
         try:
             reply = json.loads(text)
         except ValueError:
@@ -151,8 +153,13 @@ def setting(name):
 
 
 def load_key():
-    with open(setting("SUVIDHA_ASP_KEY"), "rb") as file:
-        return serialization.load_pem_private_key(file.read(), password=None)
+    path = setting("SUVIDHA_ASP_KEY")
+    with open(path, "rb") as file:
+        pem = file.read()
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except (TypeError, ValueError) as failure:
+        raise ValueError(f"{path} holds no private key in PEM, or one with a passphrase: {failure}") from failure
 
 
 def demonstrate():

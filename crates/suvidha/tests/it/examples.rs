@@ -251,6 +251,8 @@ fn every_client_tells_a_refusal_with_its_code_and_remedy() {
         ("SUVIDHA_ASP_KEY", KEY, "error: GSP014 (HTTP 401) "),
         ("SUVIDHA_ASP_SECRET", "jbSQ2dcV9kd9PfeYZmjWYigAqk7dbdST", "enc_key does not open"),
         ("SUVIDHA_ASP_SECRET", "the-account-password", "SUVIDHA_ASP_SECRET must have 32 characters"),
+        ("SUVIDHA_ASP_KEY", text(&ready["asp"]["certificate"]), text(&ready["asp"]["certificate"])),
+        ("SUVIDHA_GATEWAY", "http://127.0.0.1:1", "no answer from http://127.0.0.1:1"),
         ("SUVIDHA_ASPID", "", "SUVIDHA_ASPID"),
     ] {
         let mut settings = settings(&ready, url);
