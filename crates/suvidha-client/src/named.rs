@@ -18,7 +18,8 @@ const FILINGS: [&str; 3] = ["RETFILE", "RETFILER1A", "FILE"];
 impl ApiCall {
     /// An API of [GSTN's catalogue](gstn::catalogue::apis), by path and action: its method and headers are known, and
     /// its newest version, unless `path` names another. `taxpayerapi/` may be left away. Where an API has no action,
-    /// its method stands in that place.
+    /// its method stands in that place. What the catalogue lacks is called with [`get`](Self::get), [`put`](Self::put) or
+    /// [`post`](Self::post).
     ///
     /// ```
     /// use suvidha_client::ApiCall;
@@ -149,7 +150,7 @@ fn unknown(family: Family, path: &str, action: &str) -> Error {
     near.sort();
     let near: Vec<_> = near.into_iter().take(3).map(|(_, known)| known).collect();
     let hint = match near.is_empty() {
-        true => "; an API it does not know is called with ApiCall::get, put or post".to_owned(),
+        true => String::new(),
         false => format!("; did you mean {}?", near.join(" or ")),
     };
     Error::Invalid(format!("GSTN's catalogue has no API {}{hint}", wanted.trim()))
@@ -208,7 +209,7 @@ mod tests {
         assert!(refusal("commonapi/serch", "TP").contains("commonapi/search TP"));
         assert!(refusal("returns/gstr3", "RETSUM").contains("RETSUM"));
         assert!(refusal("payment", "").contains("payment GET or payment POST"));
-        assert!(refusal("nothing/like/it/at/all", "XYZZY").contains("ApiCall::get"));
+        assert!(refusal("nothing/like/it/at/all", "XYZZY").ends_with("no API nothing/like/it/at/all XYZZY"));
         assert!(refusal("", "").contains("no API"));
     }
 

@@ -140,7 +140,7 @@ pub enum StoreError {
     /// The secret's last change is not over, and more than two at once would leave no key to wrap a session key in
     /// that everybody has.
     #[error(
-        "the last change of ASP {aspid}'s secret in {environment} runs until {until}; retire the older secret first"
+        "the last change of ASP {aspid}'s secret in {environment} runs until {until:.0}; retire the older secret first"
     )]
     SecretOverlap {
         /// The ASP that was named.

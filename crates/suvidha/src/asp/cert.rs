@@ -184,7 +184,8 @@ impl Row {
     }
 
     fn reason_to_warn(&self) -> Option<String> {
-        if matches!(self.state, CertificateState::Revoked | CertificateState::Replaced) {
+        let has_successor = self.until.is_some();
+        if has_successor || self.state == CertificateState::Revoked {
             return None;
         }
         let successor = "register its successor with `suvidha asp cert add`, then revoke it";
@@ -280,6 +281,30 @@ mod tests {
             ("2026-11-22T11:59:59Z", -1),
         ] {
             assert_eq!(days_until(at.parse().unwrap(), now), days, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_successor_already_is_not_warned_of() {
+        let row = |expires_in_days, until: Option<&str>| Row {
+            id: 1,
+            environment: Environment::Sandbox,
+            subject: None,
+            bits: 2048,
+            sha256: String::new(),
+            state: CertificateState::Live,
+            valid_from: None,
+            expires_at: None,
+            expires_in_days,
+            created_at: String::new(),
+            until: until.map(str::to_owned),
+            revoked_at: None,
+            last_used_at: None,
+            warning: None,
+        };
+        for days in [None, Some(-1), Some(7)] {
+            assert_ne!(row(days, None).reason_to_warn(), None, "{days:?}");
+            assert_eq!(row(days, Some("2026-11-23T10:58:50Z")).reason_to_warn(), None, "{days:?}");
         }
     }
 }

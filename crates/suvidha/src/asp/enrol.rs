@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{Enrolment, NewAsp, Registry};
 
+use super::cert;
 use super::handover::{HandOver, HandedOver, Recipient};
 use super::parse_network;
 use super::show::{self, AspRow};
@@ -62,8 +63,8 @@ pub(super) fn add(registry: &Registry, new: Add, now: Timestamp, output: Output)
     if !allow_ip.is_empty() {
         registry.set_allowed_ips(&aspid, allow_ip)?;
     }
-    let enrolled = enrolled(registry, &aspid, environment, recipient, now, |handed_over| {
-        output.show(&Added { asp: show::one(registry, &aspid)?, environment, handed_over })
+    let enrolled = enrolled(registry, &aspid, environment, recipient, now, |given| {
+        output.show(&Added { asp: show::one(registry, &aspid)?, environment, given })
     });
     enrolled.map_err(|failure| {
         failure.remedy(format_args!(
@@ -80,8 +81,8 @@ pub(super) fn enrol(
     output: Output,
 ) -> Result<(), Failure> {
     let Enrol { aspid, environment, hand_over } = enrol;
-    enrolled(registry, &aspid, environment, hand_over.recipient()?, now, |handed_over| {
-        output.show(&Enrolled { aspid: aspid.as_str(), environment, handed_over })
+    enrolled(registry, &aspid, environment, hand_over.recipient()?, now, |given| {
+        output.show(&Enrolled { aspid: aspid.as_str(), environment, given })
     })
 }
 
@@ -92,11 +93,13 @@ fn enrolled(
     environment: Environment,
     recipient: Option<Recipient>,
     now: Timestamp,
-    show: impl FnOnce(HandedOver<'_>) -> Result<(), Failure>,
+    show: impl FnOnce(Given<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let to = recipient.map(|one| one.register(registry, aspid, environment, now)).transpose()?;
     let Enrolment { secret, password, .. } = registry.enrol(aspid, environment)?;
-    show(HandedOver::new(Some(&secret), Some(&password), to)?)
+    let handed_over = HandedOver::new(Some(&secret), Some(&password), to)?;
+    let certified = cert::list(registry, aspid, now)?.live_in(environment).next().is_some();
+    show(Given { handed_over, certified })
 }
 
 /// Whoever changes a secret or a password must have been given the first.
@@ -113,19 +116,29 @@ pub(super) fn require_enrolled(
     Err(Failure::new(Exit::Data, what).remedy(remedy))
 }
 
+/// What an enrolment gives.
+#[derive(Serialize)]
+struct Given<'a> {
+    #[serde(flatten)]
+    handed_over: HandedOver<'a>,
+    /// Whether the ASP has a certificate there, without which it cannot use them.
+    #[serde(skip)]
+    certified: bool,
+}
+
 #[derive(Serialize)]
 struct Added<'a> {
     #[serde(flatten)]
     asp: AspRow,
     environment: Environment,
     #[serde(flatten)]
-    handed_over: HandedOver<'a>,
+    given: Given<'a>,
 }
 
 impl Answer for Added<'_> {
     fn words(&self) -> String {
-        let Self { asp, environment, handed_over } = self;
-        format!("{}\n{}", asp.words(), words(&asp.aspid, *environment, handed_over))
+        let Self { asp, environment, given } = self;
+        format!("{}\n{}", asp.words(), words(&asp.aspid, *environment, given))
     }
 }
 
@@ -134,20 +147,20 @@ struct Enrolled<'a> {
     aspid: &'a str,
     environment: Environment,
     #[serde(flatten)]
-    handed_over: HandedOver<'a>,
+    given: Given<'a>,
 }
 
 impl Answer for Enrolled<'_> {
     fn words(&self) -> String {
-        words(self.aspid, self.environment, &self.handed_over)
+        words(self.aspid, self.environment, &self.given)
     }
 }
 
-fn words(aspid: &str, environment: Environment, handed_over: &HandedOver<'_>) -> String {
+fn words(aspid: &str, environment: Environment, Given { handed_over, certified }: &Given<'_>) -> String {
     let mut lines = vec![("aspid", aspid.to_owned()), ("environment", environment.to_string())];
     lines.extend(handed_over.fields());
     let mut text = fields(&lines) + "\n" + handed_over.advice();
-    if let HandedOver::Shown { .. } = handed_over {
+    if !certified {
         text += &format!(
             "For GetKey, register its certificate: suvidha asp cert add {aspid} FILE --environment {environment}\n"
         );

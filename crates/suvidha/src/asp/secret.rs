@@ -87,7 +87,13 @@ fn rotate(
     let recipient = hand_over.recipient()?;
     require_enrolled(registry, aspid, environment)?;
     let to = recipient.map(|one| one.register(registry, aspid, environment, now)).transpose()?;
-    let issued = registry.rotate_asp_secret(aspid, environment, overlap)?;
+    let issued = registry.rotate_asp_secret(aspid, environment, overlap).map_err(|error| match error {
+        StoreError::SecretOverlap { .. } => Failure::from(error).remedy(format_args!(
+            "end it by `suvidha asp secret retire {aspid} --environment {environment}` when the ASP uses the newer one; \
+             if that has leaked, --overlap 0s replaces both at once"
+        )),
+        error => error.into(),
+    })?;
     output.show(&Rotated {
         aspid: aspid.as_str(),
         environment,

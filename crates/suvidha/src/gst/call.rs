@@ -42,7 +42,9 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let mut call = ApiCall::named(&self.path, &self.action)?;
+        let mut call = ApiCall::named(&self.path, &self.action).map_err(|error| {
+            Failure::from(error).remedy("What has a command of its own is listed by `suvidha gst --help`.")
+        })?;
         if let Some(period) = self.period {
             call = call.ret_period(period);
         }

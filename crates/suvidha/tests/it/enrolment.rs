@@ -87,6 +87,20 @@ fn an_asp_is_enrolled_when_it_is_added_and_once_in_the_other_environment() {
 }
 
 #[test]
+fn whoever_is_enrolled_without_a_certificate_is_told_how_to_register_one() {
+    let place = Place::new();
+    let told = place.run(ADD);
+    told.succeeds();
+    assert!(told.out.contains("register its certificate: suvidha asp cert add"), "{}", told.out);
+    let aspid = added(&place);
+    make_certificate(&place, "own", 400);
+    place.json(&format!("asp cert add {aspid} own.pem --environment production"));
+    let told = place.run(&format!("asp enrol {aspid} --environment production"));
+    told.succeeds();
+    assert!(!told.out.contains("asp cert add"), "{}", told.out);
+}
+
+#[test]
 fn what_is_encrypted_to_a_certificate_is_opened_by_the_printed_line() {
     let place = Place::new();
     make_certificate(&place, "acme", 3650);
@@ -266,7 +280,9 @@ fn a_secret_is_changed_with_an_overlap() {
     let list = format!("asp secret list {aspid}");
     assert_eq!(states(&place.json(&list)), ["ending", "live"]);
     assert_eq!(place.json("asp list")[0]["getkey"][0]["secret_overlap_until"], rotated["previous_until"]);
-    place.run(&rotate).fails(65, "retire the older secret first");
+    let too_soon = place.run(&rotate);
+    too_soon.fails(65, "retire the older secret first");
+    too_soon.fails(65, &format!("suvidha asp secret retire {aspid} --environment sandbox"));
 
     let rows = place.json(&format!("asp secret retire {aspid} --environment sandbox"));
     assert_eq!(states(&rows), ["ended", "live"]);

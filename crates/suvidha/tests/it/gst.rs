@@ -240,5 +240,7 @@ fn returns_ledgers_and_other_apis_are_shown_as_tables_and_as_gstn_gives_them() {
     place
         .run("gst call returns/gstr1 RETSOM --session session")
         .fails(65, "did you mean returns/gstr1 RETSUM");
+    let unknown = place.run("gst call nothing/like/it XYZZY --session session");
+    unknown.fails(65, "GSTN's catalogue has no API nothing/like/it XYZZY\n  What has a command of its own");
     server.stop();
 }
