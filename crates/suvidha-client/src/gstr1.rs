@@ -18,7 +18,22 @@ const FORM: &str = "GSTR1";
 /// GSTR-1 in EVCOTP's `form_type`.
 const EVC_FORM: &str = "R1";
 
-/// One taxpayer's GSTR-1 of one period.
+/// One taxpayer's GSTR-1 of one period. What is saved is closed to changes, and then filed:
+///
+/// ```no_run
+/// # use suvidha_client::{Error, Gstr1, Pan, Patience, Progress, SummaryKind};
+/// # async fn example(gstr1: Gstr1, pan: Pan, ask_for_otp: impl Fn() -> String) -> Result<(), Error> {
+/// let reference_id = gstr1.new_proceed_to_file(false).await?;
+/// let status = gstr1.wait(&reference_id, Patience::default()).await?;
+/// assert_eq!(status.progress, Progress::Processed, "GSTN says what is missing: {:?}", status.refused);
+///
+/// let summary = gstr1.summary(SummaryKind::Short).await?;
+/// gstr1.request_evc_otp(&pan).await?;
+/// let arn = gstr1.file_with_evc(&summary, &pan, &ask_for_otp()).await?;
+/// println!("filed: {arn}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Gstr1 {
     taxpayer: Taxpayer,

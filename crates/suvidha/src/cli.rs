@@ -102,7 +102,7 @@ pub(crate) struct Up {
     /// Another port for the sandbox GSTN's management
     #[arg(long, value_name = "PORT")]
     pub(crate) management_port: Option<u16>,
-    /// Write the addresses, the demo token and the demo taxpayer to this file (JSON, mode 0600) once all is up
+    /// Write the addresses, the demo ASP's credentials and the demo taxpayer to this file (JSON, mode 0600) once all is up
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// How to log.
