@@ -121,7 +121,7 @@ pub(crate) fn run(command: Asp, output: Output, seam: &Seam) -> Result<(), Failu
             set.apply(&registry)?;
             output.show(&show::one(&registry, &aspid)?)
         }
-        AspCommand::Secret { command } => secret::run(&registry, command, seam.now(), output),
+        AspCommand::Secret { command } => secret::run(&registry, command, seam, output),
         AspCommand::Cert { command } => cert::run(&registry, command, seam.now(), output),
         AspCommand::Password { command } => password::run(&registry, command, seam.now(), output),
         AspCommand::Sessions { command } => sessions::run(&registry, &command, output),

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use gstn::{AspId, Environment};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use suvidha_seam::Seam;
 use suvidha_store::{AspSecretRow, Registry, StoreError};
 
 use super::enrol::require_enrolled;
@@ -60,18 +61,17 @@ fn parse_overlap(text: &str) -> Result<SignedDuration, String> {
 pub(super) fn run(
     registry: &Registry,
     command: SecretCommand,
-    now: Timestamp,
+    seam: &Seam,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
         SecretCommand::Rotate { aspid, environment, overlap, hand_over } => {
-            rotate(registry, &aspid, environment, overlap, hand_over, now, output)
+            rotate(registry, &aspid, environment, overlap, hand_over, seam.now(), output)
         }
         SecretCommand::Retire { aspid, environment } => {
-            registry.retire_asp_secrets(&aspid, environment)?;
-            output.show(&list(registry, &aspid, now)?)
+            output.show(&retire(registry, &aspid, environment, seam)?)
         }
-        SecretCommand::List { aspid } => output.show(&list(registry, &aspid, now)?),
+        SecretCommand::List { aspid } => output.show(&list(registry, &aspid, seam.now())?),
     }
 }
 
@@ -101,6 +101,17 @@ fn rotate(
         previous_until: issued.previous_until.map(instant),
         handed_over: HandedOver::new(Some(&issued.secret), None, to)?,
     })
+}
+
+/// Ends an overlap. Answers the secrets as they are then.
+fn retire(
+    registry: &Registry,
+    aspid: &AspId,
+    environment: Environment,
+    seam: &Seam,
+) -> Result<Secrets, StoreError> {
+    registry.retire_asp_secrets(aspid, environment)?;
+    list(registry, aspid, seam.now())
 }
 
 #[derive(Serialize)]
@@ -204,5 +215,42 @@ impl Answer for Secrets {
             ["ID", "ENVIRONMENT", "STATE", "SINCE", "UNTIL", "LAST USED"],
             &self.0.iter().map(row).collect::<Vec<_>>(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use suvidha_seam::{Clock, ManualClock};
+    use suvidha_store::{NewAsp, SealingKeys};
+
+    use super::*;
+
+    /// Time goes on with every look at it.
+    struct Ticking(ManualClock);
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            self.0.advance(1);
+            self.0.now()
+        }
+    }
+
+    #[test]
+    fn what_was_just_retired_is_shown_as_ended() {
+        let clock = Ticking(ManualClock::at("2026-11-22T12:00:00Z".parse().unwrap()));
+        let seam = Seam { clock: Arc::new(clock), ..Seam::system() };
+        let place = tempfile::tempdir().unwrap();
+        let keys = SealingKeys::create_file(&place.path().join("key"), &seam).unwrap();
+        let registry = Registry::open(&place.path().join("registry"), keys, seam.clone()).unwrap();
+        let [name, contact_name] = ["Acme Books", "A. Rao"].map(str::to_owned);
+        let (email, phone) = ("api@acme.example".to_owned(), "+91 98765 43210".to_owned());
+        let aspid = registry.add_asp(NewAsp { name, contact_name, email, phone }).unwrap().aspid;
+        registry.enrol(&aspid, Environment::Sandbox).unwrap();
+        registry.rotate_asp_secret(&aspid, Environment::Sandbox, SignedDuration::from_hours(1)).unwrap();
+
+        let Secrets(rows) = retire(&registry, &aspid, Environment::Sandbox, &seam).unwrap();
+        assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), ["ended", "live"]);
     }
 }
