@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::error::Category;
 
 use crate::error::{Error, Kind, sentence};
-use crate::pipeline::identify::{aspid, text};
+use crate::pipeline::identify::aspid;
 
 /// The longest `txn` that is echoed.
 const LONGEST_TXN: usize = 64;
@@ -49,13 +49,14 @@ impl Request {
 
 /// The ASP's name for its call: `txn` or, as older programs call it, `message-id`.
 pub(super) fn txn(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let named = |name| headers.get(name).filter(|_| text(headers, name).is_some());
+    let named = |name| headers.get(name).filter(|value| !value.as_bytes().trim_ascii().is_empty());
     named(TXN).or_else(|| named(MESSAGE_ID))
 }
 
 fn checked_txn(headers: &HeaderMap) -> Result<String, Error> {
     let txn = txn(headers).ok_or_else(|| Error::new(Kind::NoTxn))?.to_str().unwrap_or_default().trim();
-    if txn.len() <= LONGEST_TXN && txn.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    let printable = txn.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if (1..=LONGEST_TXN).contains(&txn.len()) && printable {
         return Ok(txn.to_owned());
     }
     let words = "The header `txn` (or `message-id`) must have 1 to 64 printable ASCII characters.";
@@ -145,6 +146,8 @@ mod tests {
             (headers(&[("aspid", "7857622155")]), "GSP006", ""),
             (headers(&[("aspid", "7857622155"), ("txn", &long)]), "GSP011", "`txn`"),
             (headers(&[("aspid", "7857622155"), ("message-id", "a\tb")]), "GSP011", "`message-id`"),
+            (headers(&[("aspid", "7857622155"), ("txn", "रसीद")]), "GSP011", "`txn`"),
+            (headers(&[("aspid", "7857622155"), ("txn", " ")]), "GSP006", ""),
         ] {
             let (found, said) = refusal(&headers, BODY).unwrap();
             assert!(found == code && said.contains(words), "{found} {said}");
