@@ -22,7 +22,7 @@ use crate::transport::Answer;
 /// A taxpayer who may log in, or has. Cheap to clone; clones, and all handles that [`Gsp::taxpayer`] gives for the same
 /// GSTIN and user name, share one session.
 ///
-/// The session is looked for in the [`SessionStore`](crate::SessionStore) when it is first needed. Some minutes before it
+/// The session is looked for in the [`SessionStore`] when it is first needed. Some minutes before it
 /// ends it is refreshed without an OTP, once for all calls that wait. Where GSTN says that it died early, it is refreshed
 /// and the call repeated, once: GSTN has refused the call, so nothing is done twice. When only an OTP helps, calls fail with
 /// [`Error::OtpRequired`].
