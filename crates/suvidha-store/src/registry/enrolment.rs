@@ -103,6 +103,21 @@ impl Registry {
             Ok(latest)
         })
     }
+
+    /// The instants before which the ASP's sessions were revoked, for the environments where they were.
+    ///
+    /// # Errors
+    /// [`StoreError::AspNotFound`].
+    pub fn sessions_valid_from(&self, aspid: &AspId) -> Result<Vec<(Environment, Timestamp)>, StoreError> {
+        let connection = self.connection();
+        asps::require(&connection, aspid)?;
+        let mut revocations = connection.prepare_cached(
+            "SELECT environment, valid_from FROM asp_sessions WHERE aspid = ?1 ORDER BY environment DESC",
+        )?;
+        let rows = revocations
+            .query_map([aspid.as_str()], |row| Ok((parsed(row, "environment")?, time(row, "valid_from")?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 fn next_second(now: Timestamp) -> Timestamp {

@@ -204,10 +204,12 @@ fn sessions_end_with_the_second_in_which_they_are_revoked() {
     assert_eq!((valid_from(&aspid, Production), valid_from(&other, Sandbox)), (None, None));
 
     desk.wait_milliseconds(999);
+    assert_eq!(desk.registry.sessions_valid_from(&aspid).unwrap(), [(Sandbox, revoked)]);
     let both = desk.registry.revoke_sessions(&aspid, None).unwrap();
     assert_eq!(both.to_string(), "2026-11-22T10:15:32Z", "at a full second, those of that second end too");
     assert_eq!((valid_from(&aspid, Sandbox), valid_from(&aspid, Production)), (Some(both), Some(both)));
 
+    assert_eq!(desk.registry.sessions_valid_from(&aspid).unwrap().len(), 2);
     let again = desk.registry.revoke_sessions(&aspid, Some(Sandbox)).unwrap();
     assert_eq!(again.to_string(), "2026-11-22T10:15:33Z", "one made since, and so dated to :32, ends too");
     assert_eq!(valid_from(&aspid, Production), Some(both));

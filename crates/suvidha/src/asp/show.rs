@@ -25,9 +25,15 @@ pub(super) fn one_with_credentials(
         secrets: secret::list(registry, aspid, now)?,
         passwords: password::list(registry, aspid)?,
         certificates: cert::list(registry, aspid, now)?,
+        sessions: revocations(registry, aspid)?,
         tokens: token::list(registry, aspid, now)?,
         client_credentials: client::list(registry, aspid)?,
     })
+}
+
+fn revocations(registry: &Registry, aspid: &AspId) -> Result<Vec<Revoked>, StoreError> {
+    let revoked = |(environment, at)| Revoked { environment, valid_from: instant(at) };
+    Ok(registry.sessions_valid_from(aspid)?.into_iter().map(revoked).collect())
 }
 
 /// Every ASP, with where it is enrolled.
@@ -188,6 +194,13 @@ impl Answer for AspList {
     }
 }
 
+/// Sessions made before an instant are refused.
+#[derive(Serialize)]
+struct Revoked {
+    environment: Environment,
+    valid_from: String,
+}
+
 /// An ASP and what it proves itself with.
 #[derive(Serialize)]
 pub(super) struct AspWithCredentials {
@@ -196,8 +209,19 @@ pub(super) struct AspWithCredentials {
     secrets: secret::Secrets,
     passwords: password::Passwords,
     certificates: cert::Certificates,
+    sessions: Vec<Revoked>,
     tokens: token::Tokens,
     client_credentials: client::ClientCredentials,
+}
+
+impl AspWithCredentials {
+    fn sessions_words(&self) -> String {
+        if self.sessions.is_empty() {
+            return "never revoked\n".to_owned();
+        }
+        let row = |revoked: &Revoked| [revoked.environment.to_string(), revoked.valid_from.clone()];
+        table(["ENVIRONMENT", "VALID FROM"], &self.sessions.iter().map(row).collect::<Vec<_>>())
+    }
 }
 
 impl Answer for AspWithCredentials {
@@ -206,6 +230,7 @@ impl Answer for AspWithCredentials {
             ("ASP secrets", self.secrets.words()),
             ("Account passwords", self.passwords.words()),
             ("Certificates", self.certificates.words()),
+            ("Sessions", self.sessions_words()),
             ("Tokens", self.tokens.words()),
             ("Client credentials", self.client_credentials.words()),
         ];

@@ -316,7 +316,14 @@ fn sessions_have_a_length_of_their_own_and_are_ended_by_a_date() {
     assert_eq!(revoked["environments"], serde_json::json!(["sandbox", "production"]));
     let from: Timestamp = revoked["sessions_valid_from"].as_str().unwrap().parse().unwrap();
     assert!(from > before && from <= Seam::system().now() + 1.second(), "{from}");
+    let shown = || place.json(&format!("asp show {aspid}"))["sessions"].clone();
+    let both = shown();
+    assert_eq!(
+        (&both[0]["environment"], both[1]["valid_from"].as_str()),
+        (&"sandbox".into(), revoked["sessions_valid_from"].as_str())
+    );
     let revoked = place.json(&format!("asp sessions revoke {aspid} --environment production"));
     assert_eq!(revoked["environments"], serde_json::json!(["production"]));
+    assert_eq!((&shown()[0], &shown()[1]["valid_from"]), (&both[0], &revoked["sessions_valid_from"]));
     place.run("asp sessions revoke 0000000000").fails(65, "0000000000");
 }
