@@ -3,6 +3,8 @@
 //! The ASP signs its id and a timestamp; the GSP answers with a session key under the ASP's secret; on each
 //! call the ASP then shows its secret under that session key.
 
+use zeroize::Zeroizing;
+
 use super::secret::{AspEk, AspSecret};
 use super::wire::{open_key, seal};
 use super::{CryptoError, PrivateKey, PublicKey, aes256_ecb_decrypt, base64};
@@ -62,6 +64,15 @@ impl AspEk {
     /// # Errors
     /// [`CryptoError`] if it was not sealed under this session key.
     pub fn open_asp_secret(&self, header: &str) -> Result<AspSecret, CryptoError> {
-        AspSecret::try_from_slice(&aes256_ecb_decrypt(self.as_bytes(), &base64::decode_lenient(header)?)?)
+        AspSecret::try_from_slice(&self.open_shown_text(header)?)
+    }
+
+    /// GSP: what the `asp-secret` header holds, whatever its length, so that a text which is no ASP secret (such as the
+    /// account password) can be called that.
+    ///
+    /// # Errors
+    /// [`CryptoError`] if it was not sealed under this session key; another key leaves a right padding now and then.
+    pub fn open_shown_text(&self, header: &str) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        aes256_ecb_decrypt(self.as_bytes(), &base64::decode_lenient(header)?)
     }
 }
