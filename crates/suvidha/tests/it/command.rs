@@ -73,6 +73,16 @@ impl Place {
         Server { child, err: self.path("err") }
     }
 
+    /// Starts a gateway that logs in JSON, and learns from its log where it listens.
+    pub(crate) fn start_listening(&self, line: &str) -> (Server, String) {
+        let mut gateway = self.start(line);
+        gateway.wait_for_log("\"listening\"");
+        let log = gateway.log();
+        let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
+        let listening: Value = serde_json::from_str(line).unwrap();
+        (gateway, listening["address"].as_str().unwrap().to_owned())
+    }
+
     /// Starts a server with `--ready-file`, and waits for what it writes there.
     pub(crate) fn start_ready(&self, line: &str) -> (Server, Value) {
         let file = self.path("wanted-ready.json");

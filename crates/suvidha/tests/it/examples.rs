@@ -306,12 +306,8 @@ fn every_client_trusts_the_named_authority_and_no_other() {
     let aspid = text(&asp["aspid"]);
     examples.shell(&format!("openssl pkey -in {KEY} -pubout -out asp.pem"), &[]).succeeds();
     place.json(&format!("asp cert add {aspid} asp.pem --environment sandbox --config suvidha.toml"));
-    let mut gateway = place.start("serve --config suvidha.toml");
-    gateway.wait_for_log("\"listening\"");
-    let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-    let listening: Value = serde_json::from_str(line).unwrap();
-    let url = format!("https://{}", text(&listening["address"]));
+    let (gateway, address) = place.start_listening("serve --config suvidha.toml");
+    let url = format!("https://{address}");
 
     let mut settings = vec![
         ("SUVIDHA_GATEWAY", &*url),

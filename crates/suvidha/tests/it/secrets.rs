@@ -160,11 +160,7 @@ fn gateway_before(place: &Place, gstn: &str) -> (Server, String, Asp) {
     place.run("gst keygen --name Tools --passphrase-file passphrase").succeeds();
     let register = format!("asp cert add {} asp-key/asp.cer", asp.aspid);
     place.run(&format!("{register} --environment sandbox --config gateway.toml")).succeeds();
-    let mut gateway = place.start("serve --config gateway.toml --log-level trace");
-    gateway.wait_for_log("\"listening\"");
-    let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+    let (gateway, address) = place.start_listening("serve --config gateway.toml --log-level trace");
     (gateway, address, asp)
 }
 

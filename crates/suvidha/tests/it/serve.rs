@@ -64,14 +64,9 @@ impl Deployment {
     }
 }
 
-/// Starts a gateway with the configuration in `place`, and learns its address from its log.
+/// Starts a gateway with the configuration in `place`.
 fn serve(place: &Place) -> (Server, String) {
-    let mut gateway = place.start("serve --config suvidha.toml");
-    gateway.wait_for_log("\"listening\"");
-    let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
-    (gateway, address)
+    place.start_listening("serve --config suvidha.toml")
 }
 
 /// GSTN knows the GSP, and does not know the taxpayer that is searched.

@@ -52,11 +52,7 @@ enabled = false
 fn serve(config: &str) -> (Place, Server, String) {
     let place = Place::new();
     place.write("suvidha.toml", config);
-    let mut gateway = place.start("serve --config suvidha.toml");
-    gateway.wait_for_log("\"listening\"");
-    let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();
-    let address = serde_json::from_str::<Value>(line).unwrap()["address"].as_str().unwrap().to_owned();
+    let (gateway, address) = place.start_listening("serve --config suvidha.toml");
     (place, gateway, format!("http://{address}"))
 }
 
