@@ -10,6 +10,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use suvidha_store::SecretString;
 
+mod ledger;
+
+pub use ledger::{Durability, Ledger};
+
 /// The whole data plane.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +29,8 @@ pub struct Config {
     pub getkey: GetKey,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where calls are recorded. Absent, the default: nowhere, and nothing waits for it.
+    pub ledger: Option<Ledger>,
     /// One entry for each environment that is to be served; at least one, and none twice.
     pub environments: Vec<EnvironmentConfig>,
 }

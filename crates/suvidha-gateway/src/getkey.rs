@@ -80,7 +80,7 @@ async fn answer(
     let request = Request::read(&call.head.headers, &body)?;
     let plane = &visit.door.plane;
     let hearing = Hearing { call, visit, request, snapshot: &plane.snapshot.load(), now: plane.seam.now() };
-    hearing.decide()
+    hearing.decide(record)
 }
 
 /// A well-formed call, and what is known when it is decided.
@@ -93,7 +93,7 @@ struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
-    fn decide(&self) -> Result<GetKeyReply, Error> {
+    fn decide(&self, record: &mut Record) -> Result<GetKeyReply, Error> {
         let limits = &self.call.site.getkey;
         window::check(&self.request.stamp, self.now, limits.tolerance())?;
         let asp = self.snapshot.asp(&self.request.aspid);
@@ -109,7 +109,7 @@ impl Hearing<'_> {
             let words = "Too many GetKey calls from this address, or for this ASP, failed or were made within a minute.";
             Error::too_many(words, wait)
         })?;
-        let granted = asp.ok_or_else(|| Error::new(Kind::UnknownAsp)).and_then(|asp| self.grant(asp));
+        let granted = asp.ok_or_else(|| Error::new(Kind::UnknownAsp)).and_then(|asp| self.grant(asp, record));
         match granted {
             Ok(_) => attempts.succeeded(limits, attempt, self.now),
             Err(_) => attempts.failed(limits, attempt, self.now),
@@ -117,9 +117,10 @@ impl Hearing<'_> {
         granted
     }
 
-    fn grant(&self, asp: &AspEntry) -> Result<GetKeyReply, Error> {
+    fn grant(&self, asp: &AspEntry, record: &mut Record) -> Result<GetKeyReply, Error> {
         let certificate = signature::verify(&self.request, asp, self.environment(), self.now)?;
         self.refuse_replay()?;
+        record.proven = true;
         check_asp(asp, self.call.caller)?;
         let reply = self.session(asp)?;
         self.visit.door.plane.touch(self.visit.lane, Used::Certificate(certificate.id), self.now);

@@ -119,6 +119,7 @@ async fn stages(
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
             let call = admit::admit(call)?;
+            record.admitted = true;
             forward::forward(call, body, record).await
         }
     }

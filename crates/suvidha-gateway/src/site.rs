@@ -11,7 +11,7 @@ use gstn::Environment;
 use gstn::crypto::Certificate;
 use ipnet::IpNet;
 
-use crate::config::{Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Limits, Timeouts};
+use crate::config::{Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Ledger, Limits, Timeouts};
 use crate::tls;
 use crate::upstream::Upstream;
 
@@ -204,7 +204,23 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
             return Err(StartError::OutOfRange { setting, found, expected });
         }
     }
+    if let Some(ledger) = &config.ledger {
+        check_ledger(ledger)?;
+    }
     check_getkey(&config.getkey)
+}
+
+fn check_ledger(ledger: &Ledger) -> Result<(), StartError> {
+    let months = ledger.retention_months.map_or(1, u64::from);
+    for (setting, found, low, high, expected) in [
+        ("ledger.gather_ms", ledger.gather_ms, 0, 1000, "0 to 1,000"),
+        ("ledger.retention_months", months, 1, 1200, "1 to 1,200"),
+    ] {
+        if !(low..=high).contains(&found) {
+            return Err(StartError::OutOfRange { setting, found, expected });
+        }
+    }
+    Ok(())
 }
 
 fn check_getkey(getkey: &GetKey) -> Result<(), StartError> {

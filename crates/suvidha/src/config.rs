@@ -20,6 +20,7 @@ use crate::registry::{DEFAULT_DATA_DIR, Missing, RegistryPlace, SealingKeySource
 mod environment;
 mod gateway;
 mod getkey;
+mod ledger;
 mod log;
 mod reader;
 mod setting;
@@ -102,7 +103,10 @@ impl Config {
             registry: registry(root.section("registry"), base),
             log: Log::from_section(root.section("log")),
             drain: gateway.get("drain", Duration::from_secs(30)),
-            gateway: gateway::from_section(gateway),
+            gateway: suvidha_gateway::config::Config {
+                ledger: Some(ledger::from_section(root.section("ledger"), base)),
+                ..gateway::from_section(gateway)
+            },
             environments: Environments::from_section(root.section("environments"), base),
             simulator: simulator::from_section(root.section("simulator")),
         }

@@ -56,7 +56,8 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let gstn = start_gstn(&runtime, sandbox_dir, &addresses, &client, &seam)?;
     let demo = runtime.block_on(demo::prepare(&registry, &gstn, &options.data, &seam))?;
-    let gateway = start_gateway(&addresses, client, &gstn, &registry, seam)?;
+    let ledger = gateway::Ledger::new(options.data.join("ledger"));
+    let gateway = start_gateway(&addresses, client, &gstn, &registry, ledger, seam)?;
 
     let ready = Ready::of(&gateway, &gstn, demo)?;
     ready_files.write(&ready)?;
@@ -182,6 +183,7 @@ fn start_gateway(
     client: Client,
     gstn: &suvidha_sandbox::Running,
     registry: &Registry,
+    ledger: gateway::Ledger,
     seam: Seam,
 ) -> Result<Running, Failure> {
     let sandbox = EnvironmentConfig {
@@ -197,7 +199,7 @@ fn start_gateway(
     let production = EnvironmentConfig::new(Environment::Production, addresses.production);
     let limits = gateway::Limits { connections: CONNECTIONS, ..gateway::Limits::default() };
     let environments = vec![sandbox, production];
-    let config = gateway::Config { environments, limits, ..gateway::Config::default() };
+    let config = gateway::Config { environments, limits, ledger: Some(ledger), ..gateway::Config::default() };
     descriptors::provide_for(&config);
     Ok(Gateway::start(config, registry.clone(), seam)?)
 }

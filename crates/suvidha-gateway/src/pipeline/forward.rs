@@ -49,6 +49,7 @@ pub(crate) async fn forward(
     let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
     record.at_gstn = Some(begun.elapsed());
     let Answered { head, mut exchange } = answered?;
+    record.gstn_answered = true;
     let start = read_start(&mut exchange, &site).await?;
     record.at_gstn = Some(begun.elapsed());
     let mut response = Response::new(());

@@ -84,6 +84,7 @@ fn witnessed<Stage>(
         Ok(Principal { asp, used }) => {
             plane.touch(visit.lane, used, scene.now);
             record.asp = Some(Arc::clone(&asp));
+            record.proven = true;
             Ok(asp)
         }
         Err(error) => {

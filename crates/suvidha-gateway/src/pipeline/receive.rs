@@ -7,13 +7,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use gstn::headers::{
-    ASP_SECRET, ASPID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET,
-    PASSWORD, SESSION_ID, TXN, X_CT_AUTH_TOKEN,
+    APPVER, ASP_SECRET, ASPID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, IP_USR, KARVY_CLIENT_ID,
+    KARVY_CLIENT_SECRET, PASSWORD, SESSION_ID, TXN, X_CT_AUTH_TOKEN,
 };
 use http::header::{HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
+use super::identify::aspid;
 use super::settle::Record;
 use super::{Call, Visit};
 use crate::error::{Error, Kind};
@@ -53,8 +54,12 @@ pub(crate) fn receive(
         return Err(refused_head(fault));
     }
     let site = visit.door.site.load_full();
+    record.method.clone_from(&head.method);
+    record.claimed = aspid(&head.headers).ok();
     record.txn = head.headers.get(TXN).cloned();
     record.gstin = head.headers.get(GSTIN).cloned();
+    record.ip_usr = head.headers.get(IP_USR).cloned();
+    record.appver = head.headers.get(APPVER).cloned();
     check_form(&head)?;
     check_size(&head, &site)?;
     check_credential_headers(&head.headers)?;

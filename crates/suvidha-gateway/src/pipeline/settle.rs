@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use gstn::Environment;
 use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
-use http::{HeaderValue, StatusCode};
+use gstn::{AspId, Environment};
+use http::{HeaderValue, Method, StatusCode};
 use suvidha_store::AspEntry;
 use uuid::Uuid;
 
@@ -26,14 +26,25 @@ pub(crate) struct Record {
     pub(crate) request_id: Uuid,
     /// Whose call it is; of one that was refused for its credentials, whose it says it is.
     pub(crate) asp: Option<Arc<AspEntry>>,
+    /// That it is the call of `asp` was proven by credentials, and not only said.
+    pub(crate) proven: bool,
+    /// The header `aspid`, of whoever sends it.
+    pub(crate) claimed: Option<AspId>,
+    pub(crate) method: Method,
     pub(crate) txn: Option<HeaderValue>,
     pub(crate) gstin: Option<HeaderValue>,
+    pub(crate) ip_usr: Option<HeaderValue>,
+    pub(crate) appver: Option<HeaderValue>,
     /// Family and path, such as `taxpayerapi/returns/gstr1`.
     pub(crate) api: Option<String>,
     pub(crate) action: Option<String>,
     pub(crate) version: Option<String>,
     /// One of our own endpoints, which are nobody's calls.
     pub(crate) own: bool,
+    /// It passed [`admit`](super::admit).
+    pub(crate) admitted: bool,
+    /// The head of GSTN's answer came, whatever it said.
+    pub(crate) gstn_answered: bool,
     pub(crate) status: StatusCode,
     pub(crate) status_cd: Option<StatusCd>,
     pub(crate) error_cd: Option<String>,
@@ -104,12 +115,19 @@ impl Settlement {
         let record = Record {
             request_id: door.plane.seam.uuid(),
             asp: None,
+            proven: false,
+            claimed: None,
+            method: Method::GET,
             txn: None,
             gstin: None,
+            ip_usr: None,
+            appver: None,
             api: None,
             action: None,
             version: None,
             own: false,
+            admitted: false,
+            gstn_answered: false,
             status: StatusCode::INTERNAL_SERVER_ERROR,
             status_cd: None,
             error_cd: None,

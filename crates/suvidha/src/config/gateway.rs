@@ -17,7 +17,7 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         timeouts: timeouts(section.section("timeouts")),
         getkey: getkey::from_section(section.section("getkey")),
         trusted_proxies: section.get("trusted_proxies", default.trusted_proxies),
-        environments: Vec::new(),
+        ..default
     }
 }
 
