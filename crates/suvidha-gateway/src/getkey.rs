@@ -4,7 +4,6 @@
 //! is of now, whether there were too many failing ones, and only then what costs us something. The answer is the seed's:
 //! `enc_key`, `session_id`, `validity_min`, `txn`, `message`, `status_cd`.
 
-mod attempts;
 mod replays;
 mod request;
 mod signature;
@@ -20,10 +19,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{AspEntry, Snapshot, Used};
 
-use self::attempts::{Attempts, Claim};
 use self::replays::Replays;
 use self::request::Request;
 pub(crate) use self::window::in_ist;
+use crate::attempts::{Allowance, Attempts, Claim};
 use crate::body::{self, Content};
 use crate::error::{Error, Kind};
 use crate::pipeline::admit::check_asp;
@@ -97,22 +96,17 @@ impl Hearing<'_> {
         let limits = &self.call.site.getkey;
         window::check(&self.request.stamp, self.now, limits.tolerance())?;
         let asp = self.snapshot.asp(&self.request.aspid);
-        let attempts = &self.visit.door.getkey.attempts;
-        let address = self.call.caller;
-        let claim = Claim {
-            asp: asp.map(|asp| asp.aspid),
-            address,
-            registered: asp.is_some_and(|asp| asp.allowed_ips.iter().any(|net| net.contains(&address))),
-        };
-        let begun = attempts.begin(limits, claim, self.now);
+        let (attempts, allowance) = (&self.visit.door.getkey.attempts, Allowance::of_getkey(limits));
+        let claim = Claim::of(asp.map(|asp| &**asp), self.call.caller);
+        let begun = attempts.begin(allowance, claim, self.now);
         let attempt = begun.map_err(|wait| {
             let words = "Too many GetKey calls from this address, or for this ASP, failed or were made within a minute.";
             Error::too_many(words, wait)
         })?;
         let granted = asp.ok_or_else(|| Error::new(Kind::UnknownAsp)).and_then(|asp| self.grant(asp, record));
         match granted {
-            Ok(_) => attempts.succeeded(limits, attempt, self.now),
-            Err(_) => attempts.failed(limits, attempt, self.now),
+            Ok(_) => attempts.succeeded(allowance, attempt, self.now),
+            Err(_) => attempts.failed(allowance, attempt, self.now),
         }
         granted
     }

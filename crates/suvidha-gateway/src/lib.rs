@@ -3,6 +3,7 @@
 //! [`Gateway::start`] opens a listener for each environment and serves ASPs until [`Running::drain`]. What
 //! becomes of one call is read in `pipeline.rs`, from the top down.
 
+mod attempts;
 mod body;
 pub mod config;
 mod error;

@@ -1,4 +1,5 @@
-//! Limits on failing attempts, asked before any signature is verified: guessing must cost others more than us.
+//! Limits on failing attempts to prove who one is, by GetKey or by a password, asked before anything is verified: guessing
+//! must cost others more than us.
 //!
 //! An address from which an ASP succeeded lately, or that is registered as the ASP's, has a count of its own with that ASP.
 //! All others are strangers, and share two: that of their address, and that of the ASP in whose name they come. So
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use gstn::AspId;
 use jiff::{SignedDuration, Timestamp};
+use suvidha_store::AspEntry;
 
 use crate::config::GetKey;
 use crate::gcra::{Limiter, Rate};
@@ -34,8 +36,29 @@ impl Origin {
     }
 }
 
-/// The attempts at GetKey in one environment.
-pub(super) struct Attempts {
+/// How many attempts a minute takes, and at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    pub(crate) failures_per_address: u32,
+    pub(crate) failures_per_asp: u32,
+    /// `None`: what succeeds is limited elsewhere.
+    pub(crate) successes_per_asp: Option<u32>,
+}
+
+impl Allowance {
+    pub(crate) fn of_getkey(limits: &GetKey) -> Self {
+        Self { successes_per_asp: Some(limits.calls_per_asp), ..Self::of_passwords(limits) }
+    }
+
+    /// Passwords are guessed at no more often than signatures.
+    pub(crate) fn of_passwords(limits: &GetKey) -> Self {
+        let GetKey { failures_per_address, failures_per_asp, .. } = *limits;
+        Self { failures_per_address, failures_per_asp, successes_per_asp: None }
+    }
+}
+
+/// The attempts of one kind in one environment.
+pub(crate) struct Attempts {
     addresses: Limiter<Origin>,
     asps: Limiter<AspId>,
     known: Limiter<(AspId, Origin)>,
@@ -45,24 +68,32 @@ pub(super) struct Attempts {
 }
 
 /// Whose call it says it is, and where it comes from.
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// If there is such a one.
-    pub(super) asp: Option<AspId>,
-    pub(super) address: IpAddr,
+    pub(crate) asp: Option<AspId>,
+    pub(crate) address: IpAddr,
     /// The address is one of those that the operator has registered for the ASP.
-    pub(super) registered: bool,
+    pub(crate) registered: bool,
+}
+
+impl Claim {
+    /// `asp`: the one that is named, if there is such a one.
+    pub(crate) fn of(asp: Option<&AspEntry>, address: IpAddr) -> Self {
+        let registered = asp.is_some_and(|asp| asp.allowed_ips.iter().any(|net| net.contains(&address)));
+        Self { asp: asp.map(|asp| asp.aspid), address, registered }
+    }
 }
 
 /// An attempt that may be made. Its outcome is to be reported.
 #[derive(Clone, Copy)]
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     asp: Option<AspId>,
     origin: Origin,
     known: bool,
 }
 
 impl Attempts {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             addresses: Limiter::new(MOST),
             asps: Limiter::new(MOST),
@@ -73,47 +104,49 @@ impl Attempts {
     }
 
     /// An attempt, or how long to wait for it.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
-        limits: &GetKey,
+        allowance: Allowance,
         Claim { asp, address, registered }: Claim,
         now: Timestamp,
     ) -> Result<Attempt, Duration> {
         let origin = Origin::of(address);
         let known = registered || asp.is_some_and(|asp| self.knows(asp, origin, now));
-        let per_address = Rate::per_minute(limits.failures_per_address);
+        let per_address = Rate::per_minute(allowance.failures_per_address);
         let failures = match asp {
             Some(asp) if known => self.known.wait(per_address, &(asp, origin), now),
             Some(asp) => {
-                let of_asp = self.asps.wait(Rate::per_minute(limits.failures_per_asp), &asp, now);
+                let of_asp = self.asps.wait(Rate::per_minute(allowance.failures_per_asp), &asp, now);
                 of_asp.max(self.addresses.wait(per_address, &origin, now))
             }
             None => self.addresses.wait(per_address, &origin, now),
         };
-        let per_asp = Rate::per_minute(limits.calls_per_asp);
-        let successes = asp.and_then(|asp| self.successes.wait(per_asp, &asp, now));
+        let per_asp = allowance.successes_per_asp.map(Rate::per_minute);
+        let successes = asp.zip(per_asp).and_then(|(asp, per_asp)| self.successes.wait(per_asp, &asp, now));
         match failures.max(successes) {
             Some(wait) => Err(wait),
             None => Ok(Attempt { asp, origin, known }),
         }
     }
 
-    pub(super) fn failed(&self, limits: &GetKey, attempt: Attempt, now: Timestamp) {
-        let per_address = Rate::per_minute(limits.failures_per_address);
+    pub(crate) fn failed(&self, allowance: Allowance, attempt: Attempt, now: Timestamp) {
+        let per_address = Rate::per_minute(allowance.failures_per_address);
         match attempt.asp {
             Some(asp) if attempt.known => self.known.count(per_address, (asp, attempt.origin), now),
             asp => {
                 self.addresses.count(per_address, attempt.origin, now);
                 if let Some(asp) = asp {
-                    self.asps.count(Rate::per_minute(limits.failures_per_asp), asp, now);
+                    self.asps.count(Rate::per_minute(allowance.failures_per_asp), asp, now);
                 }
             }
         }
     }
 
-    pub(super) fn succeeded(&self, limits: &GetKey, attempt: Attempt, now: Timestamp) {
+    pub(crate) fn succeeded(&self, allowance: Allowance, attempt: Attempt, now: Timestamp) {
         let Some(asp) = attempt.asp else { return };
-        self.successes.count(Rate::per_minute(limits.calls_per_asp), asp, now);
+        if let Some(per_asp) = allowance.successes_per_asp {
+            self.successes.count(Rate::per_minute(per_asp), asp, now);
+        }
         self.homes.lock().unwrap_or_else(PoisonError::into_inner).insert((asp, attempt.origin), now);
     }
 
@@ -134,8 +167,8 @@ mod tests {
         Timestamp::from_second(1_795_342_530 + seconds).unwrap()
     }
 
-    fn limits() -> GetKey {
-        GetKey { failures_per_address: 3, failures_per_asp: 5, calls_per_asp: 10, ..GetKey::default() }
+    fn allowance() -> Allowance {
+        Allowance { failures_per_address: 3, failures_per_asp: 5, successes_per_asp: Some(10) }
     }
 
     fn asp(number: u64) -> Option<AspId> {
@@ -149,9 +182,9 @@ mod tests {
     impl Attempts {
         /// How many of ten attempts, all of which fail, may be made.
         fn failures(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> usize {
-            let one = |_: &usize| match self.begin(&limits(), claim(asp, address), now) {
+            let one = |_: &usize| match self.begin(allowance(), claim(asp, address), now) {
                 Ok(attempt) => {
-                    self.failed(&limits(), attempt, now);
+                    self.failed(allowance(), attempt, now);
                     true
                 }
                 Err(_) => false,
@@ -160,9 +193,9 @@ mod tests {
         }
 
         fn succeeds(&self, asp: Option<AspId>, address: &str, now: Timestamp) -> bool {
-            let attempt = self.begin(&limits(), claim(asp, address), now);
+            let attempt = self.begin(allowance(), claim(asp, address), now);
             attempt.is_ok_and(|attempt| {
-                self.succeeded(&limits(), attempt, now);
+                self.succeeded(allowance(), attempt, now);
                 true
             })
         }
@@ -174,7 +207,7 @@ mod tests {
         assert_eq!(attempts.failures(None, STRANGER, at(0)), 3);
         assert_eq!(attempts.failures(asp(1), STRANGER, at(0)), 0);
         assert_eq!(attempts.failures(asp(1), HOME, at(0)), 3, "another address");
-        let wait = attempts.begin(&limits(), claim(asp(1), STRANGER), at(0)).err();
+        let wait = attempts.begin(allowance(), claim(asp(1), STRANGER), at(0)).err();
         assert_eq!(wait, Some(Duration::from_secs(20)));
         assert_eq!(attempts.failures(asp(1), STRANGER, at(20)), 1);
     }
@@ -218,7 +251,9 @@ mod tests {
         }
         let registered = || {
             let claim = Claim { registered: true, ..claim(asp(1), HOME) };
-            attempts.begin(&limits(), claim, at(0)).map(|attempt| attempts.failed(&limits(), attempt, at(0)))
+            attempts
+                .begin(allowance(), claim, at(0))
+                .map(|attempt| attempts.failed(allowance(), attempt, at(0)))
         };
         assert_eq!((0..10).filter(|_| registered().is_ok()).count(), 3, "before it ever succeeded");
     }
