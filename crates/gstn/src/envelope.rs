@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use peek::{Peek, peek};
+pub use peek::{Peek, peek, peek_expiry};
 
 /// The outcome of a call. A JSON text on the wire (`"1"`); a number is read too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -65,6 +65,10 @@ pub(crate) enum Kind {
     NotConfigured,
     Draining,
     Internal,
+    /// The ledger does not write, so nothing is done.
+    NotRecording,
+    /// It was done, and the ledger could not write it.
+    Unrecorded,
     GstnUnreachable,
     GstnReset,
     GstnTimeout,
@@ -124,6 +128,8 @@ impl Kind {
             Self::NotConfigured => "GSP640",
             Self::Draining => "GSP641",
             Self::Internal => "GSP642",
+            Self::NotRecording => "GSP643",
+            Self::Unrecorded => "GSP644",
             Self::GstnUnreachable => "GSP030",
             Self::GstnReset => "GSP027",
             Self::GstnTimeout => "GSP032",
@@ -138,7 +144,7 @@ impl Kind {
     fn retry_after(self) -> Option<u32> {
         match self {
             Self::Draining => Some(1),
-            Self::GstnUnreachable => Some(5),
+            Self::GstnUnreachable | Self::NotRecording => Some(5),
             _ => None,
         }
     }
@@ -309,7 +315,7 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 53] = [
+    const KINDS: [(Kind, u16); 55] = [
         (Kind::NoCredentials, 401),
         (Kind::NoAspId, 401),
         (Kind::WrongLengthOfAspId, 401),
@@ -356,6 +362,8 @@ mod tests {
         (Kind::NotConfigured, 503),
         (Kind::Draining, 503),
         (Kind::Internal, 500),
+        (Kind::NotRecording, 503),
+        (Kind::Unrecorded, 503),
         (Kind::GstnUnreachable, 502),
         (Kind::GstnReset, 502),
         (Kind::GstnTimeout, 504),

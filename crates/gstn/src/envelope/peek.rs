@@ -21,12 +21,29 @@ pub struct Peek {
 /// success ends the look at once, for payloads are long and a success has no error code.
 pub fn peek(head: &[u8]) -> Peek {
     let mut found = Peek::default();
-    let mut scanner = Scanner { bytes: head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head), at: 0 };
+    let mut scanner = Scanner::of(head);
     // A head that ends early ends the scan; what was found until then stands.
     let _ = scanner.reply(&mut found);
     if found.is_success() {
         found.error_cd = None;
     }
+    found
+}
+
+/// After how many minutes a taxpayer's session lapses, as the head of a successful reply to `authenticate` tells in
+/// `expiry`: a number, or a text of digits.
+///
+/// Looked for as by [`peek`]. The token beside it is passed over and not kept.
+pub fn peek_expiry(head: &[u8]) -> Option<u32> {
+    let mut found = None;
+    let mut scanner = Scanner::of(head);
+    let _ = scanner.object(|scanner, key| {
+        if key != "expiry" {
+            return scanner.skip_value();
+        }
+        found = scanner.value()?.and_then(|word| word.text()?.parse().ok());
+        None
+    });
     found
 }
 
@@ -49,6 +66,12 @@ struct Word {
     bytes: [u8; LONGEST_VALUE],
     len: usize,
     fits: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn of(head: &'a [u8]) -> Self {
+        Self { bytes: head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head), at: 0 }
+    }
 }
 
 impl Scanner<'_> {
@@ -324,6 +347,27 @@ mod tests {
         assert_eq!(peek(reply.as_bytes()), told(Some(StatusCd::Zero), None));
     }
 
+    #[test]
+    fn the_expiry_of_a_session_is_read_in_either_form() {
+        for (reply, minutes) in [
+            (
+                r#"{"status_cd":"1","auth_token":"8a227e0ba56042a0acdf98b3477d2c03","expiry":"360","sek":"x"}"#,
+                Some(360),
+            ),
+            (r#"{"expiry":120,"status_cd":"1"}"#, Some(120)),
+            ("\u{feff}{ \"sek\" : \"\\\"expiry\\\":\\\"9\\\"\" , \"\\u0065xpiry\" : \"\\u0036\" }", Some(6)),
+            (r#"{"data":{"expiry":7},"status_cd":"1"}"#, None),
+            (r#"{"status_cd":"1","expiry":"six hours"}"#, None),
+            (r#"{"status_cd":"1","expiry":-1}"#, None),
+            (r#"{"status_cd":"1","expiry":null}"#, None),
+            (r#"{"status_cd":"1","expiry":36"#, None),
+            (r#"[{"expiry":1}]"#, None),
+            ("", None),
+        ] {
+            assert_eq!(peek_expiry(reply.as_bytes()), minutes, "{reply}");
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -373,11 +417,13 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             peek(&bytes);
+            peek_expiry(&bytes);
         }
 
         #[test]
         fn nothing_that_looks_like_json_makes_it_panic(text in "(\\{|\\}|\\[|\\]|\"|:|,|\\\\|\\\\u|d83d|0|status_cd|\"error\":|\"error_cd\":| ){0,40}") {
             peek(text.as_bytes());
+            peek_expiry(text.as_bytes());
         }
     }
 }
