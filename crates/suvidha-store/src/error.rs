@@ -80,7 +80,7 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A token was to expire before it was made.
+    /// A token or a top-up was to expire before it was made.
     #[error("expiry {expires_at} is not in the future: it is {now} now")]
     ExpiryInPast {
         /// The expiry asked for.
@@ -136,6 +136,20 @@ pub enum StoreError {
         aspid: AspId,
         /// The environment.
         environment: Environment,
+    },
+    /// More units were to be taken back than were ever topped up.
+    #[error(
+        "{units} units cannot be taken back: ASP {aspid} was topped up with {topped_up} in {environment}, all in all"
+    )]
+    CreditTakenBack {
+        /// The ASP that was named.
+        aspid: AspId,
+        /// The environment.
+        environment: Environment,
+        /// How many were to be taken back.
+        units: i64,
+        /// The sum of its top-ups and take-backs.
+        topped_up: i64,
     },
     /// The secret's last change is not over, and more than two at once would leave no key to wrap a session key in
     /// that everybody has.

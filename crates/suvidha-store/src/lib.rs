@@ -9,11 +9,13 @@
 //! sealed with AES-256-GCM under [`SealingKeys`] that live elsewhere.
 
 mod error;
+mod plan;
 mod registry;
 mod sealing;
 
 pub use error::StoreError;
 pub use gstn::SecretString;
+pub use plan::{PlanKind, UnknownPlan};
 pub use registry::Registry;
 pub use registry::asp_secrets::{AspSecretRow, IssuedAspSecret, SecretEntry};
 pub use registry::asps::{Asp, AspStatus, NewAsp};
@@ -21,11 +23,14 @@ pub use registry::certificates::{
     CertificateEntry, CertificateRow, CertificateState, Replacement, Revocation,
 };
 pub use registry::client_credentials::{ClientCredentialsRow, IssuedClientCredentials};
+pub use registry::credits::{CreditRow, TopUp};
 pub use registry::enrolment::Enrolment;
 pub use registry::ids::{AspSecretId, CertificateId, CredentialId};
+pub use registry::limits::{Limit, Limits};
 pub use registry::passwords::{IssuedPassword, PasswordRow};
 pub use registry::session_keys::{SessionKey, SessionKeyRow, SessionKeyState};
-pub use registry::snapshot::{AspEntry, GetKeyEntry, Snapshot, TokenLookup};
+pub use registry::snapshot::{AspEntry, GetKeyEntry, PasswordLookup, Snapshot, TokenLookup};
+pub use registry::terms::{Plan, Terms};
 pub use registry::tokens::{IssuedToken, NewToken, TokenRow};
 pub use registry::uses::Used;
 pub use sealing::SealingKeys;

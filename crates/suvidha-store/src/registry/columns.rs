@@ -36,6 +36,16 @@ pub(super) fn storable(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
+/// A number that is never negative, or NULL.
+pub(super) fn optional_number(row: &Row<'_>, column: &str) -> Result<Option<u64>> {
+    row.get::<_, Option<i64>>(column).map(|number| number.map(i64::unsigned_abs))
+}
+
+/// A number as SQLite keeps it; it must be known to be small enough.
+pub(super) fn storable_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 fn timestamp(index: usize, milliseconds: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(milliseconds)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, Type::Integer, Box::new(error)))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
 use super::columns::{parsed, storable, time};
-use super::credentials::hash;
+use super::credentials::{SecretHash, hash};
 use super::letters::random_letters;
 use super::{Registry, asps};
 use crate::error::StoreError;
@@ -87,4 +87,17 @@ impl Registry {
         )?;
         Ok(password)
     }
+}
+
+/// Hands the hash of every password to `take`.
+pub(super) fn each_hash(
+    transaction: &Transaction<'_>,
+    mut take: impl FnMut(AspId, Environment, SecretHash),
+) -> Result<(), StoreError> {
+    let mut passwords = transaction.prepare_cached("SELECT * FROM asp_password")?;
+    let mut rows = passwords.query([])?;
+    while let Some(row) = rows.next()? {
+        take(parsed(row, "aspid")?, parsed(row, "environment")?, row.get("password_hash")?);
+    }
+    Ok(())
 }

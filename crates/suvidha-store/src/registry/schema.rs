@@ -10,8 +10,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::StoreError;
 
 /// The n-th entry takes the schema from version n to n + 1. Entries are never changed once released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_registry.sql"), include_str!("migrations/0002_getkey.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_registry.sql"),
+    include_str!("migrations/0002_getkey.sql"),
+    include_str!("migrations/0003_terms.sql"),
+];
 
 /// Marks the file as ours ("SVDR"), so that no other program's database is ever migrated.
 const APPLICATION_ID: i32 = 0x5356_4452;

@@ -17,7 +17,11 @@ use super::columns::{optional_time, parsed};
 use super::credentials::{SecretHash, hash};
 use super::ids::CredentialId;
 use super::session_keys::SessionKey;
-use super::{Registry, asp_secrets, asps, certificates, enrolment, session_keys, token_format, version};
+use super::terms::Terms;
+use super::{
+    Registry, asp_secrets, asps, certificates, enrolment, passwords, session_keys, terms, token_format,
+    version,
+};
 use crate::error::StoreError;
 
 /// All that is needed to tell who is calling, as of one [`version`](Registry::version) of the registry.
@@ -29,6 +33,8 @@ pub struct Snapshot {
     tokens: HashMap<SecretHash, Credential>,
     /// By client id, which is no secret; each with every secret it ever had.
     clients: HashMap<String, Vec<(SecretHash, Credential)>>,
+    /// The hash of each ASP's account password, for each environment where it has one.
+    passwords: HashMap<AspId, [Option<SecretHash>; 2]>,
     /// For each environment, the live ones, the oldest first.
     session_keys: [Vec<SessionKey>; 2],
     unopened: Vec<StoreError>,
@@ -55,6 +61,7 @@ pub struct AspEntry {
     /// How long its GSP sessions last, in minutes; `None` leaves it to the gateway.
     pub session_validity_min: Option<u16>,
     getkey: [GetKeyEntry; 2],
+    terms: [Terms; 2],
 }
 
 /// What an ASP proves itself with by GetKey, in one environment. Empty where it is not enrolled.
@@ -93,6 +100,24 @@ pub enum TokenLookup<'a> {
     Unknown,
 }
 
+/// What a presented account password turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordLookup<'a> {
+    /// The ASP's, and of this environment.
+    Found {
+        /// Whose it is; clone the `Arc` to keep it beyond the snapshot.
+        asp: &'a Arc<AspEntry>,
+    },
+    /// The ASP's, but of this other environment.
+    OtherEnvironment(Environment),
+    /// The ASP has one in this environment, and it is another.
+    Wrong,
+    /// The ASP has none in this environment.
+    NoPassword,
+    /// There is no such ASP.
+    UnknownAsp,
+}
+
 #[derive(Debug)]
 struct Credential {
     id: CredentialId,
@@ -111,6 +136,7 @@ impl Registry {
         let transaction = connection.transaction()?;
         let mut unopened = Vec::new();
         let mut getkey = self.getkey_entries(&transaction, now, &mut unopened)?;
+        let mut terms = terms::read(&transaction, None)?;
         let mut live_keys =
             |environment| session_keys::live(&transaction, &self.0.keys, environment, &mut unopened);
         let mut snapshot = Snapshot {
@@ -118,14 +144,19 @@ impl Registry {
             asps: HashMap::new(),
             tokens: HashMap::new(),
             clients: HashMap::new(),
+            passwords: HashMap::new(),
             session_keys: [live_keys(Environment::Sandbox)?, live_keys(Environment::Production)?],
             unopened,
         };
         for asp in asps::read(&transaction, None)? {
             let getkey = getkey.remove(&asp.aspid).unwrap_or_default();
-            snapshot.asps.insert(asp.aspid, Arc::new(AspEntry { getkey, ..asp.into() }));
+            let terms = terms.remove(&asp.aspid).unwrap_or_default();
+            snapshot.asps.insert(asp.aspid, Arc::new(AspEntry { getkey, terms, ..asp.into() }));
         }
         snapshot.read_credentials(&transaction)?;
+        passwords::each_hash(&transaction, |aspid, environment, hash| {
+            snapshot.passwords.entry(aspid).or_default()[environment as usize] = Some(hash);
+        })?;
         Ok(snapshot)
     }
 
@@ -226,6 +257,23 @@ impl Snapshot {
         matching.map_or(TokenLookup::Unknown, |credential| credential.judge(environment, now))
     }
 
+    /// Whether `password` is the account password of `aspid` in `environment`. Its hash is compared in constant time with those
+    /// of both environments.
+    pub fn by_password(&self, environment: Environment, aspid: &AspId, password: &str) -> PasswordLookup<'_> {
+        let presented = hash(password);
+        let Some(asp) = self.asps.get(aspid) else { return PasswordLookup::UnknownAsp };
+        let kept = self.passwords.get(aspid).copied().unwrap_or_default();
+        let equal =
+            kept.map(|kept| kept.is_some_and(|kept| verify_slices_are_equal(&kept, &presented).is_ok()));
+        let other = Environment::ALL.into_iter().find(|one| *one != environment && equal[*one as usize]);
+        match (equal[environment as usize], other, kept[environment as usize]) {
+            (true, ..) => PasswordLookup::Found { asp },
+            (false, Some(other), _) => PasswordLookup::OtherEnvironment(other),
+            (false, None, Some(_)) => PasswordLookup::Wrong,
+            (false, None, None) => PasswordLookup::NoPassword,
+        }
+    }
+
     fn read_credentials(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let mut credentials = transaction.prepare_cached("SELECT * FROM credential")?;
         let mut rows = credentials.query([])?;
@@ -251,6 +299,11 @@ impl AspEntry {
     /// What it proves itself with by GetKey in `environment`.
     pub fn getkey(&self, environment: Environment) -> &GetKeyEntry {
         &self.getkey[environment as usize]
+    }
+
+    /// What is agreed with it in `environment`.
+    pub fn terms(&self, environment: Environment) -> &Terms {
+        &self.terms[environment as usize]
     }
 }
 
@@ -305,8 +358,17 @@ impl From<Asp> for AspEntry {
             phone: _,
             created_at: _,
         } = asp;
-        let getkey = Default::default();
-        Self { aspid, name, status, allowed_ips, always_200, strict_headers, session_validity_min, getkey }
+        Self {
+            aspid,
+            name,
+            status,
+            allowed_ips,
+            always_200,
+            strict_headers,
+            session_validity_min,
+            getkey: Default::default(),
+            terms: Default::default(),
+        }
     }
 }
 
@@ -317,6 +379,7 @@ impl fmt::Debug for Snapshot {
             .field("asps", &self.asps.len())
             .field("tokens", &self.tokens.len())
             .field("clients", &self.clients.len())
+            .field("passwords", &self.passwords.len())
             .field("session_keys", &self.session_keys)
             .finish()
     }

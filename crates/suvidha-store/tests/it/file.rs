@@ -88,7 +88,7 @@ fn a_registry_of_a_newer_program_is_left_alone() {
     Connection::open(desk.path("registry.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = desk.open(desk.keys.clone()).unwrap_err();
     assert!(matches!(refused, StoreError::NewerSchema { found: 99, .. }), "{refused}");
-    assert!(refused.to_string().contains("has schema version 99, this program knows versions up to 2"));
+    assert!(refused.to_string().contains("has schema version 99, this program knows versions up to 3"));
 }
 
 #[test]

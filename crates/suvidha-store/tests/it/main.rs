@@ -7,6 +7,8 @@ mod credentials;
 mod desk;
 mod enrolment;
 mod file;
+mod passwords;
 mod secrets;
 mod session_keys;
 mod sharing;
+mod terms;
