@@ -20,6 +20,7 @@ use crate::keeper::{self, Errand};
 use crate::lane::{self, Phase};
 use crate::plane::{Door, Plane};
 use crate::site::{self, StartError};
+use crate::status::Status;
 
 /// The data plane.
 pub struct Gateway;
@@ -97,6 +98,11 @@ impl Running {
         self.house.doors.iter().find(|door| door.environment == environment).map(|door| door.address)
     }
 
+    /// The gateway as its operator sees it.
+    pub fn status(&self) -> Status {
+        Status(Arc::clone(&self.house))
+    }
+
     /// Puts a new configuration in force for every call from now on. It is validated first; when it is not
     /// usable the old one stays.
     ///
@@ -147,7 +153,7 @@ impl Drop for Running {
 /// The data plane's fixed parts, and the configuration in force.
 pub(crate) struct House {
     pub(crate) plane: Arc<Plane>,
-    doors: Vec<Arc<Door>>,
+    pub(crate) doors: Vec<Arc<Door>>,
     threads: usize,
     config: Mutex<Config>,
 }

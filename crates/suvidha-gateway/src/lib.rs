@@ -13,15 +13,18 @@ mod generations;
 mod getkey;
 mod keeper;
 mod lane;
+mod metrics;
 mod own;
 mod pipeline;
 mod plane;
 mod sessions;
 mod setasppubcer;
 mod site;
+mod status;
 mod tls;
 mod upstream;
 mod wire;
 
 pub use gateway::{DrainReport, Gateway, Running};
 pub use site::StartError;
+pub use status::{Readiness, Status};

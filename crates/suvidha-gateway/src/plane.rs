@@ -18,6 +18,7 @@ use tracing::error;
 use crate::gcra::Limiter;
 use crate::getkey;
 use crate::keeper::Errand;
+use crate::metrics::Metrics;
 use crate::site::Site;
 
 /// What all environments share.
@@ -27,6 +28,8 @@ pub(crate) struct Plane {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// To the keeper, for what would block.
     pub(crate) errands: Sender<Errand>,
+    /// What is counted of calls.
+    pub(crate) metrics: Metrics,
     /// Calls not yet settled.
     pub(crate) calls: AtomicUsize,
     /// `/readyz` says no.
@@ -54,6 +57,7 @@ impl Plane {
         errands: Sender<Errand>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
+            metrics: Metrics::new(threads, seam.now()),
             seam,
             snapshot: ArcSwap::from_pointee(snapshot_of(registry)?),
             errands,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gstn::Environment;
 use gstn::crypto::Certificate;
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use crate::config::{Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Ledger, Limits, Timeouts};
 use crate::tls;
@@ -103,6 +104,8 @@ pub(crate) struct Site {
     pub(crate) header_checks: HeaderChecks,
     pub(crate) upstream: Option<Upstream>,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// The last moment of our TLS certificate.
+    pub(crate) tls_expires_at: Option<Timestamp>,
     pub(crate) gstn_certificate: Option<Certificate>,
     pub(crate) ca_pem: Option<Bytes>,
     trusted_proxies: Vec<IpNet>,
@@ -172,6 +175,7 @@ fn build_one(config: &Config, own: &EnvironmentConfig, threads: usize) -> Result
         header_checks: own.header_checks,
         upstream,
         tls: own.tls.as_ref().map(tls::server_config).transpose()?,
+        tls_expires_at: own.tls.as_ref().and_then(tls::expires_at),
         gstn_certificate,
         ca_pem,
         trusted_proxies: config.trusted_proxies.clone(),

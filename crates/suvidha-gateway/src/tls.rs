@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gstn::Environment;
+use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::ServerTls;
 use crate::site::StartError;
@@ -24,6 +26,13 @@ pub(crate) fn server_config(files: &ServerTls) -> Result<Arc<ServerConfig>, Star
         .map_err(|error| StartError::file(&files.certificate, error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The last moment of our certificate; none where it cannot be read.
+pub(crate) fn expires_at(files: &ServerTls) -> Option<Timestamp> {
+    let chain = certificates(&files.certificate).ok()?;
+    let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// How we speak TLS to GSTN: only what `ca_file` vouches for, or the operating system where there is none.

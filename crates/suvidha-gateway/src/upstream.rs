@@ -4,6 +4,8 @@ mod exchange;
 mod pool;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gstn::Environment;
 use http::uri::{PathAndQuery, Scheme};
@@ -14,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub(crate) use self::exchange::{Answered, Exchange, io_kind};
-use self::exchange::{Io, Link};
+use self::exchange::{Counted, Io, Link};
 use self::pool::Pool;
 use crate::config::{self, Config, Timeouts};
 use crate::error::{Error, Kind};
@@ -34,6 +36,8 @@ pub(crate) struct Upstream {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// One for each thread.
     pools: Vec<Pool>,
+    /// How many connections there are, in the pools and with calls.
+    open: Arc<AtomicUsize>,
 }
 
 impl Upstream {
@@ -72,6 +76,7 @@ impl Upstream {
             prefix: address.prefix,
             tls,
             pools,
+            open: Arc::default(),
         })
     }
 
@@ -101,7 +106,9 @@ impl Upstream {
     async fn connect(&self, timeouts: &Timeouts) -> Result<Link, Error> {
         let connected = timeout(timeouts.connect(), async {
             let io = self.open().await?;
-            Link::new(io).await.map_err(|error| Error::because(Kind::GstnUnreachable, error))
+            Link::new(io, Counted::new(&self.open))
+                .await
+                .map_err(|error| Error::because(Kind::GstnUnreachable, error))
         });
         connected.await.unwrap_or_else(|_| {
             Err(Error::because(Kind::GstnUnreachable, "no connection within timeouts.connect_ms"))
@@ -128,6 +135,12 @@ impl Upstream {
 
     fn keep(&self, lane: usize, link: Link) {
         self.pools[lane].put(link);
+    }
+
+    /// How many connections there are, and how many of them are idle.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let idle = self.pools.iter().map(Pool::len).sum();
+        (self.open.load(Ordering::Relaxed), idle)
     }
 
     /// Closes the connections of `lane` that nobody has used for too long.

@@ -58,6 +58,26 @@ pub fn is_known_path(family: Family, path: &str) -> Option<Methods> {
     site(family, path).map(|(_, site)| site.methods)
 }
 
+/// A path of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownPath {
+    /// The family.
+    pub family: Family,
+    /// The path after family and version, such as `returns/gstr1`. A segment in braces stands for any value.
+    pub path: &'static str,
+}
+
+/// Every path of the catalogue, once each, in its order.
+pub fn paths() -> &'static [KnownPath] {
+    &INDEX.paths
+}
+
+/// The place in [`paths`] of the one that `path` is, whatever the method and the action; none if the catalogue does
+/// not know it.
+pub fn path_number(family: Family, path: &str) -> Option<usize> {
+    site(family, path).map(|(_, site)| usize::from(site.number))
+}
+
 /// The catalogue's entry for a path: the path itself, or the one that leaves its last segments open.
 fn site<'a>(family: Family, path: &'a str) -> Option<(Place<'a>, Site)> {
     const MOST_OPEN_SEGMENTS: u8 = 4;
@@ -79,6 +99,7 @@ fn site<'a>(family: Family, path: &'a str) -> Option<(Place<'a>, Site)> {
 static INDEX: LazyLock<Index> = LazyLock::new(Index::build);
 
 struct Index {
+    paths: Vec<KnownPath>,
     sites: HashMap<Place<'static>, Site>,
     calls: HashMap<Call<'static>, &'static Api>,
 }
@@ -101,6 +122,8 @@ struct Call<'a> {
 /// What a path offers: its methods, and for each of them the first API and how many there are.
 #[derive(Clone, Copy, Default)]
 struct Site {
+    /// The place in [`paths`].
+    number: u16,
     methods: Methods,
     first: [Option<&'static Api>; 3],
     count: [u16; 3],
@@ -108,13 +131,17 @@ struct Site {
 
 impl Index {
     fn build() -> Self {
-        let mut index = Self { sites: HashMap::new(), calls: HashMap::new() };
+        let mut index = Self { paths: Vec::new(), sites: HashMap::new(), calls: HashMap::new() };
         for api in apis() {
             for path in api.paths() {
                 let fixed = path.split_once('{').map_or(path, |(before, _)| before).trim_end_matches('/');
                 let open_segments = u8::try_from(path.matches('{').count()).unwrap_or(u8::MAX);
                 let place = Place { family: api.family, fixed: Folded(fixed), open_segments };
-                let site = index.sites.entry(place).or_default();
+                let paths = &mut index.paths;
+                let site = index.sites.entry(place).or_insert_with(|| {
+                    paths.push(KnownPath { family: api.family, path });
+                    Site { number: u16::try_from(paths.len() - 1).unwrap_or(u16::MAX), ..Site::default() }
+                });
                 site.insert(api);
                 let action = Folded(api.action.unwrap_or_default());
                 index.calls.insert(Call { place, is_write: api.method.is_write(), action }, api);
@@ -228,6 +255,16 @@ mod tests {
         for (path, method, action, expected) in calls {
             assert_eq!(title(path, method, action), Some(expected), "{method} {path} {action:?}");
         }
+    }
+
+    #[test]
+    fn every_path_has_a_number_whatever_its_capitals_and_open_segments() {
+        for (number, known) in paths().iter().enumerate() {
+            let path = known.path.replace('{', "x").replace('}', "y").to_ascii_uppercase();
+            assert_eq!(path_number(known.family, &path), Some(number), "{path}");
+        }
+        assert_eq!(path_number(Family::TaxpayerApi, "returns/gstr99"), None);
+        assert_eq!(path_number(Family::CommonApi, "returns/gstr1"), None);
     }
 
     #[test]

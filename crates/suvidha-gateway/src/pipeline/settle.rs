@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::body::Flow;
 use crate::error::Error;
+use crate::metrics::{Metrics, Settled};
 use crate::plane::{Door, Plane};
 
 /// The longest text of an ASP's that the log repeats.
@@ -68,12 +69,31 @@ impl Record {
         self.detail = error.detail().map(str::to_owned);
     }
 
-    fn log(&self) {
-        let outcome = match (self.whole, &self.error_cd) {
+    fn outcome(&self) -> &'static str {
+        match (self.whole, &self.error_cd) {
             (true, _) => "answered",
-            (false, Some(_)) => "broken off",
-            (false, None) => "abandoned by the ASP",
-        };
+            (false, Some(_)) => "broken-off",
+            (false, None) => "abandoned",
+        }
+    }
+
+    fn count(&self, metrics: &Metrics) {
+        metrics.settle(&Settled {
+            environment: self.environment,
+            api: self.api.as_deref(),
+            status: self.status,
+            outcome: self.outcome(),
+            origin: self.origin,
+            error_cd: self.error_cd.as_deref(),
+            bytes_in: self.request_body.as_ref().map_or(0, |flow| flow.taken()),
+            bytes_out: self.bytes_out,
+            at_gstn: self.at_gstn,
+            total: self.started.elapsed(),
+        });
+    }
+
+    fn log(&self) {
+        let outcome = self.outcome();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -147,6 +167,9 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         self.record.log();
+        if !self.record.own {
+            self.record.count(&self.plane.metrics);
+        }
         self.plane.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }

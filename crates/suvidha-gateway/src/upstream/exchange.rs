@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -36,6 +37,23 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(crate) struct Link {
     sender: SendRequest<RequestBody>,
     connection: Connection<TokioIo<Box<dyn Io>>, RequestBody>,
+    _counted: Counted,
+}
+
+/// Counts a connection for as long as it is there.
+pub(super) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(super) fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Why a request got no answer.
@@ -49,9 +67,9 @@ pub(crate) enum SendFault {
 }
 
 impl Link {
-    pub(super) async fn new(io: Box<dyn Io>) -> hyper::Result<Self> {
+    pub(super) async fn new(io: Box<dyn Io>, counted: Counted) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(io)).await?;
-        Ok(Self { sender, connection })
+        Ok(Self { sender, connection, _counted: counted })
     }
 
     /// Lets the connection work; `false` when it is at its end.

@@ -41,6 +41,11 @@ impl Pool {
         }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Closes what has been idle for too long.
     pub(super) fn prune(&self) {
         self.lock().retain(|(_, since)| since.elapsed() < self.longest);

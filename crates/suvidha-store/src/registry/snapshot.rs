@@ -274,6 +274,22 @@ impl Snapshot {
         }
     }
 
+    /// Every token and pair of client credentials of `environment` that was not revoked, in no order: whether it is a
+    /// token, and when it expires.
+    pub fn unrevoked_credentials(
+        &self,
+        environment: Environment,
+    ) -> impl Iterator<Item = (bool, Option<Timestamp>)> {
+        let tokens = self.tokens.values().map(|credential| (true, credential));
+        let clients = self.clients.values().flatten().map(|(_, credential)| (false, credential));
+        let valid =
+            move |credential: &Credential| credential.environment == environment && !credential.revoked;
+        tokens
+            .chain(clients)
+            .filter(move |(_, credential)| valid(credential))
+            .map(|(is_token, credential)| (is_token, credential.expires_at))
+    }
+
     fn read_credentials(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let mut credentials = transaction.prepare_cached("SELECT * FROM credential")?;
         let mut rows = credentials.query([])?;
