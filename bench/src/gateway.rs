@@ -11,7 +11,19 @@ use gstn::crypto::{AspSecret, PrivateKey};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::Failure;
+use crate::{Failure, bare, process};
+
+pub(crate) const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
+pub(crate) const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// What stands in front of the upstream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Program<'a> {
+    /// `suvidha serve`, with more in its configuration, and so much in its log.
+    Serve { more: &'a str, log: &'a str },
+    /// The library without a ledger, in a process of its own. It logs nothing.
+    Bare,
+}
 
 /// A running gateway process. It is stopped when this is dropped.
 pub(crate) struct Gateway {
@@ -23,16 +35,23 @@ pub(crate) struct Gateway {
     pub(crate) secret: AspSecret,
     pub(crate) key: PrivateKey,
     process: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Gateway {
     /// Starts a gateway in front of `upstream`, with `more` in its configuration, and waits until it is ready.
     pub(crate) fn start(upstream: SocketAddr, more: &str) -> Result<Self, Failure> {
-        let directory = tempfile::tempdir()?;
+        Self::start_as(Program::Serve { more, log: "info" }, upstream)
+    }
+
+    /// Starts `program` in front of `upstream`, and waits until it is ready. What it keeps is on the disk of the target
+    /// directory: that of temporary files may be memory, where keeping costs nothing.
+    pub(crate) fn start_as(program: Program<'_>, upstream: SocketAddr) -> Result<Self, Failure> {
+        let directory = TempDir::new_in(binary()?.parent().ok_or("the program is nowhere")?)?;
         let address = free_address()?;
         let config = directory.path().join("bench.toml");
-        fs::write(directory.path().join("client-secret"), "0123456789abcdef0123456789abcdef")?;
+        let more = if let Program::Serve { more, .. } = program { more } else { "" };
+        fs::write(directory.path().join("client-secret"), CLIENT_SECRET)?;
         fs::write(&config, configuration(address, upstream) + more)?;
 
         let asp = suvidha(
@@ -45,25 +64,35 @@ impl Gateway {
         let certificate = format!("asp cert add {aspid} {} --environment sandbox", public_key.display());
         suvidha(&config, &certificate)?;
         let issued = suvidha(&config, &format!("asp token issue {aspid} --environment sandbox"))?;
-        let process = Command::new(binary()?)
-            .args(["serve", "--log-level", "info", "--config"])
-            .arg(&config)
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut command = match program {
+            Program::Serve { log, .. } => {
+                let mut command = Command::new(binary()?);
+                command.args(["serve", "--log-level", log, "--config"]).arg(&config);
+                command
+            }
+            Program::Bare => bare::command(directory.path(), address, upstream)?,
+        };
+        let process = command.stderr(Stdio::null()).spawn()?;
         let secret = AspSecret::try_from_slice(text(&asp, "secret")?.as_bytes())?;
         let token = text(&issued, "token")?;
-        let gateway = Self { address, aspid, token, secret, key, process, _directory: directory };
+        let gateway = Self { address, aspid, token, secret, key, process, directory };
         gateway.wait_until_ready()?;
         Ok(gateway)
     }
 
-    /// CPU time that its process has used, in the kernel's hundredths of a second (`/proc/PID/stat`).
+    /// CPU time that its process has used.
     pub(crate) fn cpu_time(&self) -> Result<Duration, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The name of the process, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
-        let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        Ok(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>()?))
+        process::cpu_time(self.process.id())
+    }
+
+    /// Its number among the processes.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it keeps.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// A figure in KiB from `/proc/PID/status`: `VmRSS`, the memory in use, or `VmHWM`, its peak.
@@ -79,14 +108,7 @@ impl Gateway {
     }
 
     fn wait_until_ready(&self) -> Result<(), Failure> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < deadline {
-            if self.is_ready().unwrap_or(false) {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Err("the gateway did not become ready".into())
+        wait_for("the gateway", || self.is_ready().unwrap_or(false))
     }
 
     fn is_ready(&self) -> Result<bool, Failure> {
@@ -106,6 +128,18 @@ impl Drop for Gateway {
     }
 }
 
+/// Waits until `ready`.
+pub(crate) fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<(), Failure> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !ready() {
+        if Instant::now() > deadline {
+            return Err(format!("{what} did not become ready").into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
 fn configuration(listen: SocketAddr, upstream: SocketAddr) -> String {
     format!(
         r#"
@@ -118,7 +152,7 @@ enabled = false
 listen = "{listen}"
 [environments.sandbox.upstream]
 url = "http://{upstream}"
-client_id = "l7xx0123456789abcdef0123456789abcdef"
+client_id = "{CLIENT_ID}"
 client_secret_file = "client-secret"
 "#
     )
@@ -148,6 +182,6 @@ fn binary() -> Result<PathBuf, Failure> {
     Ok(env::current_exe()?.with_file_name("suvidha"))
 }
 
-fn free_address() -> Result<SocketAddr, Failure> {
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

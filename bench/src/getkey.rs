@@ -2,7 +2,6 @@
 //! an RSA signature. Costs are CPU time of the gateway's process: they stay true where the load shares its cores.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::process::Command;
 
 use bytes::Bytes;
@@ -13,8 +12,10 @@ use http_body_util::Full;
 use suvidha_seam::Seam;
 
 use crate::Failure;
+use crate::figures::spread;
 use crate::gateway::Gateway;
 use crate::load::{Load, Prepared};
+use crate::process::load_average;
 use crate::upstream;
 
 const ROUNDS: usize = 7;
@@ -181,7 +182,7 @@ impl Asp {
 }
 
 /// A call for a taxpayer, with the headers that GSTN wants of it.
-fn gstn_call(identity: &[(&'static str, String)]) -> Result<Prepared, Failure> {
+pub(crate) fn gstn_call(identity: &[(&'static str, String)]) -> Result<Prepared, Failure> {
     let mut request =
         Request::get("/taxpayerapi/v4.1/returns/gstr1?action=B2B&gstin=29DEMOS1234D1ZG&ret_period=102026")
             .header("host", "gateway")
@@ -199,7 +200,7 @@ fn gstn_call(identity: &[(&'static str, String)]) -> Result<Prepared, Failure> {
     Ok(request.body(Full::default())?)
 }
 
-fn repeated(requests: &[Prepared], calls: usize) -> Vec<Prepared> {
+pub(crate) fn repeated(requests: &[Prepared], calls: usize) -> Vec<Prepared> {
     requests.iter().cycle().take(calls).cloned().collect()
 }
 
@@ -210,15 +211,4 @@ fn openssl_verifications() -> Result<f64, Failure> {
     // F2:index:bits:signatures per second:verifications per second
     let line = told.lines().find(|line| line.contains("F2:")).ok_or("openssl speed told nothing of RSA")?;
     Ok(line.split(':').nth(4).ok_or("openssl speed told no verifications")?.parse()?)
-}
-
-/// The median, and from where to where the values go.
-fn spread(mut values: Vec<f64>, digits: usize) -> String {
-    values.sort_by(f64::total_cmp);
-    let [least, median, most] = [0, values.len() / 2, values.len() - 1].map(|at| values[at]);
-    format!("{median:.digits$} ({least:.digits$}-{most:.digits$})")
-}
-
-fn load_average() -> Result<String, Failure> {
-    Ok(fs::read_to_string("/proc/loadavg")?.trim().to_owned())
 }

@@ -22,6 +22,7 @@ cargo xtask <verb>
   fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
+  bench cost [N]   CPU time and latency with the ledger strict, relaxed and left out, beside nginx; N rounds (default 7)
   ci               all that must pass before a change lands: lint, deny, docs, test
 ";
 
@@ -48,7 +49,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["deny"] => deny(),
         ["fuzz"] => fuzz("60"),
         ["fuzz", seconds] => fuzz(seconds),
-        ["bench", which @ ("stream" | "getkey")] => bench(which),
+        ["bench", which @ ("stream" | "getkey" | "cost")] => bench(&[which]),
+        ["bench", "cost", rounds] => bench(&["cost", rounds]),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
     }
@@ -108,9 +110,9 @@ fn fuzz(seconds: &str) -> Outcome {
 }
 
 /// Measures a release build of the gateway.
-fn bench(which: &str) -> Outcome {
+fn bench(arguments: &[&str]) -> Outcome {
     cargo(["build", "--release", "--package", "suvidha"].iter())?;
-    cargo(["run", "--release", "--package", "suvidha-bench", "--", which].iter())
+    cargo(["run", "--release", "--package", "suvidha-bench", "--"].iter().chain(arguments))
 }
 
 /// Installs a cargo tool from crates.io unless it is there.
