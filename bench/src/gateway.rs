@@ -146,6 +146,8 @@ fn configuration(listen: SocketAddr, upstream: SocketAddr) -> String {
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
+[admin]
+listen = "127.0.0.1:0"
 [environments.production]
 enabled = false
 [environments.sandbox]

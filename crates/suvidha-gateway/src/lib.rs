@@ -26,5 +26,6 @@ mod upstream;
 mod wire;
 
 pub use gateway::{DrainReport, Gateway, Running};
+pub use metrics::Exposition;
 pub use site::StartError;
 pub use status::{Readiness, Status};

@@ -6,6 +6,7 @@
 //!
 //! Labels are bounded, whatever ASPs send: APIs and error codes are those of the catalogue or else `other`.
 
+mod classic;
 mod histogram;
 mod labels;
 mod page;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use self::histogram::{Histogram, OF_GSTN, OURS};
 use self::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, STATUSES};
+pub use self::scrape::Exposition;
 pub(crate) use self::scrape::text;
 
 /// Everything that is counted.

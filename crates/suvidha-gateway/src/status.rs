@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gstn::Environment;
 
 use crate::gateway::House;
-use crate::metrics;
+use crate::metrics::{self, Exposition};
 
 /// A view of a running gateway, which lives on when the gateway is drained.
 #[derive(Clone)]
@@ -22,10 +22,10 @@ pub struct Readiness {
 }
 
 impl Status {
-    /// Everything that is counted and measured, in the text form of OpenMetrics 1.0. It names ASPs by their aspid, and
-    /// holds no secret and nothing of a taxpayer's.
-    pub fn metrics(&self) -> String {
-        metrics::text(&self.0)
+    /// Everything that is counted and measured. It names ASPs by their aspid, and holds no secret and nothing of a
+    /// taxpayer's.
+    pub fn metrics(&self, form: Exposition) -> String {
+        metrics::text(&self.0, form)
     }
 
     /// Whether the gateway wants calls.
@@ -41,5 +41,10 @@ impl Readiness {
     /// Whether every call that comes would be taken on.
     pub fn is_ready(&self) -> bool {
         !self.draining
+    }
+
+    /// The same in a word: `ready`, or why not.
+    pub fn word(&self) -> &'static str {
+        if self.draining { "draining" } else { "ready" }
     }
 }

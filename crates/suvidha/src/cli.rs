@@ -85,11 +85,11 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) data: PathBuf,
-    /// Address that everything listens on, and the first of the four ports it takes in turn: the gateway for the
-    /// sandbox, the gateway for production, the sandbox GSTN, its management. Port 0 means any free ports. Whoever can
-    /// reach them can use the sandbox and its management
-    #[arg(long, value_name = "IP[:PORT]", default_value = "127.0.0.1:7780", value_parser = crate::ports::four_from)]
-    pub(crate) listen: [SocketAddr; 4],
+    /// Address that everything listens on, and the first of the five ports it takes in turn: the gateway for the
+    /// sandbox, the gateway for production, the sandbox GSTN, its management, the admin listener. Port 0 means any free
+    /// ports. Whoever can reach them can use the sandbox and its management
+    #[arg(long, value_name = "IP[:PORT]", default_value = "127.0.0.1:7780", value_parser = crate::ports::five_from)]
+    pub(crate) listen: [SocketAddr; 5],
     /// Another port for the gateway's sandbox environment; 0 means any free port, here and below
     #[arg(long, value_name = "PORT")]
     pub(crate) sandbox_port: Option<u16>,
@@ -102,6 +102,9 @@ pub(crate) struct Up {
     /// Another port for the sandbox GSTN's management
     #[arg(long, value_name = "PORT")]
     pub(crate) management_port: Option<u16>,
+    /// Another port for the admin listener, which has the metrics
+    #[arg(long, value_name = "PORT")]
+    pub(crate) admin_port: Option<u16>,
     /// Write the addresses, the demo ASP's credentials and the demo taxpayer to this file (JSON, mode 0600) once all is up
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output};
 use crate::registry::{DEFAULT_DATA_DIR, Missing, RegistryPlace, SealingKeySource};
 
+mod admin;
 mod environment;
 mod gateway;
 mod getkey;
@@ -45,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) registry: RegistryPlace,
     /// How to log.
     pub(crate) log: Log,
+    /// Where monitoring reads how the gateway is; none where it is switched off.
+    pub(crate) admin: Option<SocketAddr>,
     /// How long calls under way may take to finish when the gateway is told to stop.
     pub(crate) drain: Duration,
     /// The gateway, but for its environments.
@@ -99,15 +103,17 @@ impl Config {
 
     fn from_section(mut root: Section<'_, '_>, base: &Path) -> Self {
         let mut gateway = root.section("gateway");
+        let environments = Environments::from_section(root.section("environments"), base);
         Self {
             registry: registry(root.section("registry"), base),
             log: Log::from_section(root.section("log")),
+            admin: admin::from_section(root.section("admin"), &environments.listening()),
             drain: gateway.get("drain", Duration::from_secs(30)),
             gateway: suvidha_gateway::config::Config {
                 ledger: Some(ledger::from_section(root.section("ledger"), base)),
                 ..gateway::from_section(gateway)
             },
-            environments: Environments::from_section(root.section("environments"), base),
+            environments,
             simulator: simulator::from_section(root.section("simulator")),
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use suvidha_seam::Seam;
 
+mod admin;
 mod asp;
 mod cli;
 mod config;

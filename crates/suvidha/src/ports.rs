@@ -30,18 +30,18 @@ pub(crate) fn require_free(address: SocketAddr) -> Result<(), Failure> {
 /// The port of the first listener where only an IP address is given.
 const FIRST_PORT: u16 = 7780;
 
-/// Reads `IP` or `IP:PORT` as four addresses: PORT and the three after it, or any free ports where it is 0.
-pub(crate) fn four_from(text: &str) -> Result<[SocketAddr; 4], String> {
+/// Reads `IP` or `IP:PORT` as five addresses: PORT and the four after it, or any free ports where it is 0.
+pub(crate) fn five_from(text: &str) -> Result<[SocketAddr; 5], String> {
     let first = text
         .parse()
         .or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, FIRST_PORT)))
         .map_err(|_| "expected an IP address, and a port if need be, e.g. 127.0.0.1:7780".to_owned())?;
     let port = |n: u16| match first.port() {
         0 => Ok(0),
-        first => first.checked_add(n).ok_or_else(|| "four ports are needed, from PORT on".to_owned()),
+        first => first.checked_add(n).ok_or_else(|| "five ports are needed, from PORT on".to_owned()),
     };
     let address = |n| port(n).map(|port| SocketAddr::new(first.ip(), port));
-    Ok([first, address(1)?, address(2)?, address(3)?])
+    Ok([first, address(1)?, address(2)?, address(3)?, address(4)?])
 }
 
 /// The URL by which a listener on `address` is reached from this machine.
@@ -68,15 +68,15 @@ mod tests {
     }
 
     #[test]
-    fn four_addresses_are_taken_in_turn() {
-        let ports = |text: &str| four_from(text).map(|addresses| addresses.map(|address| address.port()));
-        assert_eq!(ports("127.0.0.1"), Ok([7780, 7781, 7782, 7783]));
-        assert_eq!(ports("[::1]:9000"), Ok([9000, 9001, 9002, 9003]));
-        assert_eq!(ports("0.0.0.0:0"), Ok([0; 4]));
-        for wrong in ["", "localhost", "127.0.0.1:", "127.0.0.1:65533", "7780", ":0"] {
+    fn five_addresses_are_taken_in_turn() {
+        let ports = |text: &str| five_from(text).map(|addresses| addresses.map(|address| address.port()));
+        assert_eq!(ports("127.0.0.1"), Ok([7780, 7781, 7782, 7783, 7784]));
+        assert_eq!(ports("[::1]:9000"), Ok([9000, 9001, 9002, 9003, 9004]));
+        assert_eq!(ports("0.0.0.0:0"), Ok([0; 5]));
+        for wrong in ["", "localhost", "127.0.0.1:", "127.0.0.1:65532", "7780", ":0"] {
             assert!(ports(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(four_from("::1").unwrap()[0], "[::1]:7780".parse().unwrap());
+        assert_eq!(five_from("::1").unwrap()[0], "[::1]:7780".parse().unwrap());
     }
 
     #[test]

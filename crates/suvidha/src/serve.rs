@@ -10,6 +10,7 @@ use suvidha_store::Registry;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info, warn};
 
+use crate::admin::Admin;
 use crate::cli::Serve;
 use crate::config::Config;
 use crate::descriptors;
@@ -34,11 +35,15 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
             warn!(environment = %environment.environment, "plain HTTP: tokens travel in clear; configure TLS, or put it in front");
         }
     }
+    let admin = config.admin.map(Admin::open).transpose()?;
     let running = Gateway::start(gateway, registry.clone(), seam)?;
     for environment in [Environment::Sandbox, Environment::Production] {
         if let Some(address) = running.address(environment) {
             info!(%environment, %address, "listening");
         }
+    }
+    if let Some(admin) = admin {
+        admin.serve(&runtime, running.status())?;
     }
     while runtime.block_on(signals.next()) == Asked::Reload {
         match reload(&options.config, &config, &registry, &running) {
@@ -60,8 +65,11 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
 
 fn reload(file: &Path, old: &Config, registry: &Registry, running: &Running) -> Result<Config, Failure> {
     let new = Config::read(file)?;
-    let fixed =
-        [("registry", new.registry == old.registry), ("log.format", new.log.format == old.log.format)];
+    let fixed = [
+        ("registry", new.registry == old.registry),
+        ("admin", new.admin == old.admin),
+        ("log.format", new.log.format == old.log.format),
+    ];
     if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
         return Err(Failure::new(Exit::Config, format_args!("{key} cannot be changed by a reload; restart")));
     }

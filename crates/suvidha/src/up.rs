@@ -17,6 +17,7 @@ use suvidha_store::{Registry, SecretString};
 use tokio::runtime::Runtime;
 use tracing::warn;
 
+use crate::admin::Admin;
 use crate::cli::{LogFormat, Up};
 use crate::config::Log;
 use crate::descriptors;
@@ -55,11 +56,13 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     let runtime = runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let gstn = start_gstn(&runtime, sandbox_dir, &addresses, &client, &seam)?;
+    let admin = Admin::open(addresses.admin)?;
     let demo = runtime.block_on(demo::prepare(&registry, &gstn, &options.data, &seam))?;
     let ledger = gateway::Ledger::new(options.data.join("ledger"));
     let gateway = start_gateway(&addresses, client, &gstn, &registry, ledger, seam)?;
 
-    let ready = Ready::of(&gateway, &gstn, demo)?;
+    let ready = Ready::of(&gateway, &gstn, &admin, demo)?;
+    admin.serve(&runtime, gateway.status())?;
     ready_files.write(&ready)?;
     output.show(&Block { ready: &ready, data: &options.data })?;
     // There is no configuration to read again, and whoever closes the terminal wants to stop: SIGHUP stops too.
@@ -74,11 +77,12 @@ struct Addresses {
     production: SocketAddr,
     gstn: SocketAddr,
     management: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl Addresses {
     fn of(options: &Up) -> Self {
-        let [sandbox, production, gstn, management] = options.listen;
+        let [sandbox, production, gstn, management, admin] = options.listen;
         let or = |address: SocketAddr, port: Option<u16>| {
             SocketAddr::new(address.ip(), port.unwrap_or(address.port()))
         };
@@ -87,11 +91,13 @@ impl Addresses {
             production: or(production, options.production_port),
             gstn: or(gstn, options.gstn_port),
             management: or(management, options.management_port),
+            admin: or(admin, options.admin_port),
         }
     }
 
     fn require_free(&self) -> Result<(), Failure> {
-        [self.sandbox, self.production, self.gstn, self.management].into_iter().try_for_each(|address| {
+        let all = [self.sandbox, self.production, self.gstn, self.management, self.admin];
+        all.into_iter().try_for_each(|address| {
             ports::require_free(address).map_err(|failure| match failure.exit {
                 Exit::Unavailable => failure
                     .remedy("choose other ports with --listen IP:PORT, where port 0 means any free ones, or with --sandbox-port and the like"),
@@ -210,6 +216,7 @@ struct Ready {
     environments: BTreeMap<Environment, String>,
     gstn: String,
     gstn_management: String,
+    admin: String,
     gstn_certificate: PathBuf,
     asp: ReadyAsp,
     taxpayer: ReadyTaxpayer,
@@ -237,7 +244,12 @@ struct ReadyTaxpayer {
 }
 
 impl Ready {
-    fn of(gateway: &Running, gstn: &suvidha_sandbox::Running, demo: demo::Demo) -> Result<Self, Failure> {
+    fn of(
+        gateway: &Running,
+        gstn: &suvidha_sandbox::Running,
+        admin: &Admin,
+        demo: demo::Demo,
+    ) -> Result<Self, Failure> {
         let url = |environment| {
             let address = gateway.address(environment).map(ports::url);
             let missing = || Failure::new(Exit::Unavailable, format_args!("{environment} is not listening"));
@@ -247,6 +259,7 @@ impl Ready {
             environments: BTreeMap::from([url(Environment::Sandbox)?, url(Environment::Production)?]),
             gstn: ports::url(gstn.gstn),
             gstn_management: ports::url(gstn.management),
+            admin: ports::url(admin.address),
             gstn_certificate: absolute(&gstn.certificate_pem)?,
             asp: ReadyAsp {
                 aspid: demo.aspid.as_str().to_owned(),
@@ -280,7 +293,8 @@ impl Serialize for Block<'_> {
 
 impl Answer for Block<'_> {
     fn words(&self) -> String {
-        let Ready { environments, gstn, gstn_management, gstn_certificate, asp, taxpayer } = self.ready;
+        let Ready { environments, gstn, gstn_management, admin, gstn_certificate, asp, taxpayer } =
+            self.ready;
         let url = |environment| environments.get(&environment).map_or("", String::as_str);
         let (sandbox, production) = (url(Environment::Sandbox), url(Environment::Production));
         let places = fields(&[
@@ -289,6 +303,7 @@ impl Answer for Block<'_> {
             ("simulated GSTN", gstn.clone()),
             ("its management", format!("{gstn_management}  (new taxpayers: see `suvidha sandbox --help`)")),
             ("its certificate", gstn_certificate.display().to_string()),
+            ("metrics", format!("{admin}/metrics")),
             ("demo ASP", asp.aspid.clone()),
             ("its token", asp.token.clone()),
             ("for GetKey", format!("its key is {}", asp.private_key.display())),

@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use suvidha_store::AspStatus;
 
+use super::classic;
 use super::histogram::{Counted, Histogram};
 use super::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, STATUSES};
 use super::page::{Page, bytes, family, seconds};
@@ -25,14 +26,36 @@ const PREFIX: &str = "suvidha";
 /// A credential that expires within this time is counted as expiring.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Everything, in the form of OpenMetrics.
-pub(crate) fn text(house: &Arc<House>) -> String {
+/// A text form of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposition {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// The older one of Prometheus, 0.0.4.
+    Classic,
+}
+
+impl Exposition {
+    /// As HTTP names it.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// Everything, as text.
+pub(crate) fn text(house: &Arc<House>, form: Exposition) -> String {
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(Scrape(Arc::clone(house))));
     let mut text = String::with_capacity(64 * 1024);
     // Writing to a String cannot fail.
     let _ = encode(&mut text, &registry);
-    text
+    match form {
+        Exposition::OpenMetrics => text,
+        Exposition::Classic => classic::from_openmetrics(&text),
+    }
 }
 
 struct Scrape(Arc<House>);

@@ -39,6 +39,11 @@ impl Environments {
         Self(environments)
     }
 
+    /// Where ASPs connect.
+    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|(config, _)| config.listen).collect()
+    }
+
     /// The environments for the gateway, with the secrets that are sealed in `registry`.
     pub(super) fn resolve(&self, registry: &Registry) -> Result<Vec<EnvironmentConfig>, Failure> {
         let resolve = |(config, upstream): &(EnvironmentConfig, Option<Upstream>)| {

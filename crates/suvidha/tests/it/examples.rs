@@ -334,6 +334,8 @@ fn every_client_trusts_the_named_authority_and_no_other() {
 const TLS: &str = r#"
 [log]
 format = "json"
+[admin]
+enabled = false
 [environments.sandbox]
 listen = "127.0.0.1:0"
 [environments.sandbox.tls]

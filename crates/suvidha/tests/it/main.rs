@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers outside of #[test] functions may fail a test, too")]
 
+mod admin;
 mod asp;
 mod command;
 mod config;

@@ -7,8 +7,7 @@ use std::path::Path;
 use crate::command::Place;
 
 const KEY: &str = "suvidha-data/sealing.key";
-const CONFIG: &str =
-    "[environments.sandbox]\nlisten = \"127.0.0.1:0\"\n[environments.production]\nenabled = false\n";
+const CONFIG: &str = "[admin]\nenabled = false\n[environments.sandbox]\nlisten = \"127.0.0.1:0\"\n[environments.production]\nenabled = false\n";
 
 /// Everything that opens the registry.
 const COMMANDS: [&str; 4] = [

@@ -22,6 +22,8 @@ path = "gateway/registry.sqlite"
 sealing_key_file = "gateway/sealing.key"
 [log]
 format = "json"
+[admin]
+listen = "127.0.0.1:0"
 [environments.production]
 enabled = false
 [environments.sandbox]

@@ -21,6 +21,8 @@ struct Deployment {
 const CONFIG: &str = r#"
 [log]
 format = "json"
+[admin]
+listen = "127.0.0.1:0"
 [environments.sandbox]
 listen = "127.0.0.1:0"
 [environments.sandbox.upstream]

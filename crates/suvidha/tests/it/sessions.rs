@@ -35,6 +35,8 @@ fn a_session_outlives_a_gateway_that_is_killed() {
 const CONFIG: &str = r#"
 [log]
 format = "json"
+[admin]
+enabled = false
 [registry]
 path = "REGISTRY/registry.sqlite"
 sealing_key_file = "REGISTRY/sealing.key"
