@@ -10,8 +10,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use suvidha_store::SecretString;
 
+mod aspapi;
 mod ledger;
 
+pub use aspapi::AspApi;
 pub use ledger::{Durability, Ledger};
 
 /// The whole data plane.
@@ -27,6 +29,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How ASPs get a session of ours.
     pub getkey: GetKey,
+    /// How much ASPs may ask about themselves.
+    pub aspapi: AspApi,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Where calls are recorded. Absent, the default: nowhere, and nothing waits for it.
@@ -270,11 +274,22 @@ pub struct Identify {
     pub client_credentials: bool,
     /// `aspid` with `session-id` and `asp-secret`, and with it the GetKey call that makes such sessions. Default true.
     pub session: bool,
+    /// `aspid` with `password`, the account password, for the utility APIs under `/aspapi` and for `commonapi`. Default true.
+    pub password: bool,
+    /// The same two as parameters of the query, where proxies and logs on the way see them. They are removed from what GSTN
+    /// gets. Default false: a password in the query is answered with GSP677.
+    pub password_in_query: bool,
 }
 
 impl Default for Identify {
     fn default() -> Self {
-        Self { token: true, client_credentials: true, session: true }
+        Self {
+            token: true,
+            client_credentials: true,
+            session: true,
+            password: true,
+            password_in_query: false,
+        }
     }
 }
 

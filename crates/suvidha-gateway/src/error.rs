@@ -27,6 +27,11 @@ pub(crate) enum Kind {
     ForeignSession,
     WrongAspSecret,
     PasswordInPlaceOfSession,
+    HalfAPassword,
+    /// Or none is registered, or the ASP is unknown: a guesser shall not learn which.
+    WrongPassword,
+    PasswordInQuery,
+    WrongParameters,
     NoTxn,
     MalformedGetKey,
     StaleTimestamp,
@@ -91,6 +96,10 @@ impl Kind {
             Self::ForeignSession => "GSP017",
             Self::WrongAspSecret => "GSP018",
             Self::PasswordInPlaceOfSession => "GSP665",
+            Self::HalfAPassword => "GSP016",
+            Self::WrongPassword => "GSP020A",
+            Self::PasswordInQuery => "GSP677",
+            Self::WrongParameters => "GSP676",
             Self::NoTxn => "GSP006",
             Self::MalformedGetKey => "GSP664",
             Self::StaleTimestamp => "GSP660",
@@ -315,7 +324,7 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 55] = [
+    const KINDS: [(Kind, u16); 59] = [
         (Kind::NoCredentials, 401),
         (Kind::NoAspId, 401),
         (Kind::WrongLengthOfAspId, 401),
@@ -326,6 +335,10 @@ mod tests {
         (Kind::ForeignSession, 401),
         (Kind::WrongAspSecret, 401),
         (Kind::PasswordInPlaceOfSession, 403),
+        (Kind::HalfAPassword, 401),
+        (Kind::WrongPassword, 401),
+        (Kind::PasswordInQuery, 400),
+        (Kind::WrongParameters, 400),
         (Kind::NoTxn, 400),
         (Kind::MalformedGetKey, 400),
         (Kind::StaleTimestamp, 401),

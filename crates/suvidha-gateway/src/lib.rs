@@ -3,6 +3,7 @@
 //! [`Gateway::start`] opens a listener for each environment and serves ASPs until [`Running::drain`]. What
 //! becomes of one call is read in `pipeline.rs`, from the top down.
 
+mod aspapi;
 mod attempts;
 mod body;
 pub mod config;
@@ -17,6 +18,7 @@ mod metrics;
 mod own;
 mod pipeline;
 mod plane;
+mod query;
 mod sessions;
 mod setasppubcer;
 mod site;

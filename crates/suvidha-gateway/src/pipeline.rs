@@ -33,7 +33,7 @@ use crate::error::{Error, Kind};
 use crate::plane::Door;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
-use crate::{getkey, own, setasppubcer};
+use crate::{aspapi, getkey, own, setasppubcer};
 
 /// The longest request body, in bytes, that is read though nobody wants it, and how long its bytes may take to
 /// come.
@@ -116,6 +116,7 @@ async fn stages(
         Destination::Own(endpoint, call) => own::respond(endpoint, &call, visit),
         Destination::GetKey(call) => getkey::respond(&call, visit, body, record).await,
         Destination::SetAspPubCer(call) => setasppubcer::respond(&call, visit, body, record).await,
+        Destination::OfItself(question, call) => aspapi::respond(question, call, visit, record),
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
             let call = admit::admit(call)?;

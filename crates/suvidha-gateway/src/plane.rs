@@ -15,11 +15,12 @@ use suvidha_store::{Registry, Snapshot, StoreError, Used};
 use tokio::time::sleep;
 use tracing::error;
 
+use crate::attempts::Attempts;
 use crate::gcra::Limiter;
-use crate::getkey;
 use crate::keeper::Errand;
 use crate::metrics::Metrics;
 use crate::site::Site;
+use crate::{aspapi, getkey};
 
 /// What all environments share.
 pub(crate) struct Plane {
@@ -122,8 +123,10 @@ pub(crate) struct Door {
     /// Connections of ASPs under way.
     pub(crate) connections: AtomicUsize,
     pub(crate) getkey: getkey::Memory,
+    pub(crate) passwords: Attempts,
     /// How often ASPs replace their certificates.
     pub(crate) setasppubcer: Limiter<AspId>,
+    pub(crate) aspapi: aspapi::Memory,
 }
 
 /// How often a full entrance looks whether a connection has ended.
@@ -138,7 +141,9 @@ impl Door {
             site: ArcSwap::from_pointee(site),
             connections: AtomicUsize::new(0),
             getkey: getkey::Memory::new(),
+            passwords: Attempts::new(),
             setasppubcer: Limiter::new(1 << 16),
+            aspapi: aspapi::Memory::new(),
         }
     }
 

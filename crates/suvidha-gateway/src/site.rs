@@ -12,7 +12,9 @@ use gstn::crypto::Certificate;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::config::{Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Ledger, Limits, Timeouts};
+use crate::config::{
+    AspApi, Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Ledger, Limits, Timeouts,
+};
 use crate::tls;
 use crate::upstream::Upstream;
 
@@ -100,6 +102,7 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) getkey: GetKey,
+    pub(crate) aspapi: AspApi,
     pub(crate) identify: Identify,
     pub(crate) header_checks: HeaderChecks,
     pub(crate) upstream: Option<Upstream>,
@@ -171,6 +174,7 @@ fn build_one(config: &Config, own: &EnvironmentConfig, threads: usize) -> Result
         limits: config.limits.clone(),
         timeouts: config.timeouts.clone(),
         getkey: config.getkey.clone(),
+        aspapi: config.aspapi.clone(),
         identify: own.identify,
         header_checks: own.header_checks,
         upstream,
@@ -211,7 +215,9 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
     if let Some(ledger) = &config.ledger {
         check_ledger(ledger)?;
     }
-    check_getkey(&config.getkey)
+    check_getkey(&config.getkey)?;
+    let calls = config.aspapi.calls_per_asp as usize;
+    range("aspapi.calls_per_asp", calls, 1, 100_000, "1 to 100,000")
 }
 
 fn check_ledger(ledger: &Ledger) -> Result<(), StartError> {

@@ -2,11 +2,13 @@
 //! and judges by the registry's snapshot whose it is. What they share stands here, and how they go together.
 
 mod client_credentials;
+mod password;
 mod session;
 mod token;
 
 use std::sync::Arc;
 
+use gstn::catalogue::Family;
 use gstn::headers::{ASPID, PASSWORD};
 use gstn::{AspId, Environment};
 use http::HeaderMap;
@@ -14,11 +16,13 @@ use jiff::Timestamp;
 use suvidha_store::{AspEntry, Snapshot, TokenLookup, Used};
 
 use self::client_credentials::ClientCredentials;
+use self::password::{Gate, InQuery};
 use self::session::SessionCredentials;
 use super::receive::Received;
 use super::route::{Routed, Target};
 use super::settle::Record;
 use super::{Call, Visit};
+use crate::attempts::Allowance;
 use crate::config::Identify;
 use crate::error::{Error, Kind};
 
@@ -42,16 +46,45 @@ impl Identified {
     }
 }
 
-/// Whose call for GSTN this is, by any scheme.
+/// Whose call for GSTN this is, by any scheme. A password serves for what is public.
 pub(crate) fn identify(
-    call: Call<Routed>,
+    mut call: Call<Routed>,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Call<Identified>, Error> {
-    let presented = Presented::read(&call.head.headers)?;
-    let schemes = call.site.identify;
-    let asp = witnessed(&call, visit, record, |scene| presented.principal(schemes, scene))?;
+    let is_public = call.stage.target().family == Family::CommonApi;
+    let asp = by_any_scheme(&mut call, is_public, visit, record)?;
     Ok(call.advance(|routed| Identified { target: routed.into_target(), asp }))
+}
+
+/// Whose call this is that asks about the ASP itself, by any scheme. A password that stood in the query does so no more.
+pub(crate) fn of_itself(
+    call: &mut Call<Received>,
+    visit: &Visit,
+    record: &mut Record,
+) -> Result<Arc<AspEntry>, Error> {
+    by_any_scheme(call, true, visit, record)
+}
+
+fn by_any_scheme<Stage>(
+    call: &mut Call<Stage>,
+    takes_passwords: bool,
+    visit: &Visit,
+    record: &mut Record,
+) -> Result<Arc<AspEntry>, Error> {
+    let in_query = password::take_from_query(&mut call.head)?;
+    let (schemes, headers) = (call.site.identify, &call.head.headers);
+    let gate = takes_passwords.then(|| Gate {
+        attempts: &visit.door.passwords,
+        allowance: Allowance::of_passwords(&call.site.getkey),
+        address: call.caller,
+    });
+    witnessed(call, visit, record, in_query.aspid(), |scene| {
+        if in_query.has_password() && !(schemes.password && schemes.password_in_query) {
+            return Err(Error::new(Kind::PasswordInQuery));
+        }
+        Presented::read(headers, &in_query)?.principal(schemes, scene, gate)
+    })
 }
 
 /// Whose call this is that only a GSP session may make.
@@ -60,11 +93,12 @@ pub(crate) fn by_session(
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Arc<AspEntry>, Error> {
-    let presented = Presented::read(&call.head.headers)?;
+    let in_query = InQuery::default();
+    let presented = Presented::read(&call.head.headers, &in_query)?;
     if !call.site.identify.session {
         return Err(Error::new(Kind::SchemeSwitchedOff));
     }
-    witnessed(call, visit, record, |scene| match &presented.session {
+    witnessed(call, visit, record, None, |scene| match &presented.session {
         Some(session) => session.judge(scene),
         None => Err(presented.lacks_a_session()),
     })
@@ -75,6 +109,7 @@ fn witnessed<Stage>(
     call: &Call<Stage>,
     visit: &Visit,
     record: &mut Record,
+    aspid_in_query: Option<&str>,
     judge: impl FnOnce(Scene<'_>) -> Result<Principal, Error>,
 ) -> Result<Arc<AspEntry>, Error> {
     let plane = &visit.door.plane;
@@ -82,13 +117,16 @@ fn witnessed<Stage>(
     let scene = Scene { environment: call.site.environment, snapshot: &snapshot, now: plane.seam.now() };
     match judge(scene) {
         Ok(Principal { asp, used }) => {
-            plane.touch(visit.lane, used, scene.now);
+            if let Some(used) = used {
+                plane.touch(visit.lane, used, scene.now);
+            }
             record.asp = Some(Arc::clone(&asp));
             record.proven = true;
             Ok(asp)
         }
         Err(error) => {
-            record.asp = claimed(&call.head.headers, &snapshot);
+            let in_query = || snapshot.asp(&aspid_in_query?.parse().ok()?).map(Arc::clone);
+            record.asp = claimed(&call.head.headers, &snapshot).or_else(in_query);
             Err(error)
         }
     }
@@ -102,11 +140,11 @@ struct Scene<'a> {
     now: Timestamp,
 }
 
-/// Whom credentials name, and which of them did.
+/// Whom credentials name, and which of them did; of passwords there is one, and nobody asks when it was used.
 #[derive(Debug)]
 struct Principal {
     asp: Arc<AspEntry>,
-    used: Used,
+    used: Option<Used>,
 }
 
 /// Everything in a request that says who sends it.
@@ -115,25 +153,29 @@ struct Presented<'a> {
     session: Option<SessionCredentials<'a>>,
     clients: [Option<ClientCredentials<'a>>; 2],
     half_a_client: Option<(&'static str, &'static str)>,
-    aspid: bool,
-    password: bool,
+    password: password::Presented<'a>,
 }
 
 impl<'a> Presented<'a> {
-    fn read(headers: &'a HeaderMap) -> Result<Self, Error> {
+    fn read(headers: &'a HeaderMap, in_query: &'a InQuery) -> Result<Self, Error> {
         Ok(Self {
             token: token::presented(headers)?,
             session: session::presented(headers),
             clients: client_credentials::presented(headers),
             half_a_client: client_credentials::half(headers),
-            aspid: text(headers, ASPID).is_some(),
-            password: text(headers, PASSWORD).is_some(),
+            password: password::presented(headers, in_query)?,
         })
     }
 
     /// The one ASP that the credentials name. A token goes first; others beside it may be left over from another GSP, and
-    /// count only if they are ours and another ASP's. An `aspid` alone is no credential.
-    fn principal(&self, schemes: Identify, scene: Scene<'_>) -> Result<Principal, Error> {
+    /// count only if they are ours and another ASP's. A password is looked at where nothing else names anybody, and only
+    /// with a `gate`. An `aspid` alone is no credential.
+    fn principal(
+        &self,
+        schemes: Identify,
+        scene: Scene<'_>,
+        gate: Option<Gate<'_>>,
+    ) -> Result<Principal, Error> {
         let token = self.token.filter(|_| schemes.token);
         let session = self.session.as_ref().filter(|_| schemes.session);
         let clients = self.clients.iter().flatten().filter(|_| schemes.client_credentials);
@@ -150,15 +192,30 @@ impl<'a> Presented<'a> {
                 (Err(error), _) => refusal = refusal.or(Some(error)),
             }
         }
-        principal.ok_or_else(|| refusal.unwrap_or_else(|| self.nothing_usable(schemes)))
+        if let Some(principal) = principal {
+            return Ok(principal);
+        }
+        match (&self.password, gate) {
+            (password::Presented::Both(password), Some(gate)) if schemes.password => {
+                password.judge(scene, gate).map_err(|error| refusal.unwrap_or(error))
+            }
+            _ => Err(refusal.unwrap_or_else(|| self.nothing_usable(schemes, gate.is_some()))),
+        }
     }
 
-    fn nothing_usable(&self, schemes: Identify) -> Error {
+    fn nothing_usable(&self, schemes: Identify, takes_passwords: bool) -> Error {
         if self.token.is_some() || self.session.is_some() || self.clients.iter().any(Option::is_some) {
             return Error::new(Kind::SchemeSwitchedOff);
         }
-        if self.aspid && schemes.session {
-            return self.lacks_a_session();
+        match self.password {
+            password::Presented::Both(_) if takes_passwords => return Error::new(Kind::SchemeSwitchedOff),
+            password::Presented::Half(missing) if takes_passwords && schemes.password => {
+                return password::half(missing);
+            }
+            password::Presented::Both(_) | password::Presented::Half(PASSWORD) if schemes.session => {
+                return self.lacks_a_session();
+            }
+            _ => {}
         }
         match self.half_a_client {
             Some((there, missing)) => Error::saying(
@@ -171,24 +228,29 @@ impl<'a> Presented<'a> {
 
     /// Why there is not even an attempt at a session.
     fn lacks_a_session(&self) -> Error {
-        match (self.token.is_some() || self.clients.iter().any(Option::is_some), self.aspid, self.password) {
-            (true, ..) => Error::saying(
+        if self.token.is_some() || self.clients.iter().any(Option::is_some) {
+            return Error::saying(
                 Kind::NoSessionId,
                 "This takes a live GSP session (`aspid`, `session-id`, `asp-secret`), and neither a token nor client credentials.",
-            ),
-            (_, true, true) => Error::new(Kind::PasswordInPlaceOfSession),
-            (_, true, false) => Error::saying(
+            );
+        }
+        match self.password {
+            password::Presented::Both(_) => Error::new(Kind::PasswordInPlaceOfSession),
+            password::Presented::Half(PASSWORD) => Error::saying(
                 Kind::NoAspSecret,
                 "The request bears `aspid`, but neither `asp-secret` nor `session-id`.",
             ),
-            (_, false, _) => Error::new(Kind::NoAspId),
+            _ => Error::new(Kind::NoAspId),
         }
     }
 }
 
 /// The ASP that a request names.
 pub(crate) fn aspid(headers: &HeaderMap) -> Result<AspId, Error> {
-    let aspid = text(headers, ASPID).ok_or_else(|| Error::new(Kind::NoAspId))?;
+    parsed(text(headers, ASPID).ok_or_else(|| Error::new(Kind::NoAspId))?)
+}
+
+fn parsed(aspid: &str) -> Result<AspId, Error> {
     aspid.parse().map_err(|_| match aspid.len() {
         10 => Error::saying(Kind::MalformedAspId, "The header `aspid` has other characters than ten digits."),
         _ => Error::new(Kind::WrongLengthOfAspId),
@@ -209,7 +271,7 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn judged(lookup: TokenLookup<'_>, unknown: Kind) -> Result<Principal, Error> {
     match lookup {
         TokenLookup::Found { asp, credential } => {
-            Ok(Principal { asp: Arc::clone(asp), used: Used::Credential(credential) })
+            Ok(Principal { asp: Arc::clone(asp), used: Some(Used::Credential(credential)) })
         }
         TokenLookup::Expired => Err(Error::new(Kind::Expired)),
         TokenLookup::Revoked => Err(Error::new(Kind::Revoked)),

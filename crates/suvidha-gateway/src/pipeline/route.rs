@@ -8,6 +8,7 @@ use http::request::Parts;
 use super::receive::Received;
 use super::settle::Record;
 use super::{Call, Visit};
+use crate::aspapi::Question;
 use crate::error::{Error, Kind};
 use crate::own::Endpoint;
 
@@ -29,6 +30,8 @@ pub(crate) enum Destination {
     GetKey(Call<Received>),
     /// To a new certificate of the ASP's own.
     SetAspPubCer(Call<Received>),
+    /// To what we know of the ASP.
+    OfItself(Question, Call<Received>),
     Gstn(Call<Routed>),
 }
 
@@ -36,6 +39,10 @@ pub(crate) enum Destination {
 pub(crate) struct Routed(Target);
 
 impl Routed {
+    pub(crate) fn target(&self) -> &Target {
+        &self.0
+    }
+
     pub(crate) fn into_target(self) -> Target {
         self.0
     }
@@ -64,7 +71,11 @@ pub(crate) fn route(call: Call<Received>, visit: &Visit, record: &mut Record) ->
     }
     let segments = without_prefix(&segments);
     if segments.first().is_some_and(|family| family.eq_ignore_ascii_case(UTILITY)) {
-        return utility(segments, record).map(|destination| destination(call));
+        return Ok(match utility(segments, record)? {
+            Utility::GetKey => Destination::GetKey(call),
+            Utility::SetAspPubCer => Destination::SetAspPubCer(call),
+            Utility::OfItself(question) => Destination::OfItself(question, call),
+        });
     }
     if call.site.upstream.is_none() {
         return Err(Error::saying(
@@ -103,23 +114,32 @@ fn segments(path: &str) -> Result<Vec<&str>, Error> {
     Ok(path.split('/').filter(|segment| !segment.is_empty()).collect())
 }
 
-/// One of a GSP's own APIs, in any version.
-fn utility(segments: &[&str], record: &mut Record) -> Result<fn(Call<Received>) -> Destination, Error> {
-    let words =
-        "Of the /aspapi utility APIs this gateway offers getKey and setasppubcer, as /aspapi/v1.0/getKey.";
+/// One of a GSP's own APIs.
+enum Utility {
+    GetKey,
+    SetAspPubCer,
+    OfItself(Question),
+}
+
+/// The one at this path, in any version.
+fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
+    let words = "Of the /aspapi utility APIs this gateway offers getKey, setasppubcer and getapisetting, as /aspapi/v1.0/getKey.";
     let unknown = || Error::saying(Kind::UnknownPath, words);
-    let [_, version, name] = segments else { return Err(unknown()) };
+    let [_, version, path @ ..] = segments else { return Err(unknown()) };
+    let (name, utility) = match path {
+        [name] if name.eq_ignore_ascii_case("getkey") => ("getKey", Utility::GetKey),
+        [name] if name.eq_ignore_ascii_case("setasppubcer") => ("setasppubcer", Utility::SetAspPubCer),
+        path => {
+            let question = Question::find(path).ok_or_else(unknown)?;
+            (question.path(), Utility::OfItself(question))
+        }
+    };
     if !is_version(version) {
         return Err(unknown());
     }
-    let (api, destination): (_, fn(_) -> _) = match name.to_ascii_lowercase().as_str() {
-        "getkey" => ("getKey", Destination::GetKey),
-        "setasppubcer" => ("setasppubcer", Destination::SetAspPubCer),
-        _ => return Err(unknown()),
-    };
     record.version = Some((*version).to_owned());
-    record.api = Some(format!("{UTILITY}/{api}"));
-    Ok(destination)
+    record.api = Some(format!("{UTILITY}/{name}"));
+    Ok(utility)
 }
 
 /// `v1.0` and the like, of a length that the log can repeat.

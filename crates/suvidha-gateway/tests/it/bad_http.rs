@@ -245,7 +245,9 @@ fn unknown_paths_and_wrong_methods_are_refused() {
         "/taxpayerapi",
         "/taxpayerapi/v1.0",
         "/api/api/taxpayerapi/v1.0/x",
-        "/aspapi/v1.0/getapibalance",
+        "/aspapi/v1.0/printewb",
+        "/aspapi/v1/getapibalance",
+        "/aspapi/v1.0/apitxn",
         "/taxpayerapi/dec/v1.0/authenticate",
     ] {
         stage.get(path, "").is_refusal("GSP620", 404);

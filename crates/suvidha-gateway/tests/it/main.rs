@@ -15,6 +15,7 @@ mod keeping_house;
 mod log;
 mod own_endpoints;
 mod passing_through;
+mod passwords;
 mod rest_and_change;
 mod secrecy;
 mod setasppubcer;

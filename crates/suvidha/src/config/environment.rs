@@ -85,11 +85,18 @@ fn environment(
 
 fn identify(mut section: Section<'_, '_>) -> Identify {
     let default = Identify::default();
-    Identify {
+    let at = section.locate("password_in_query");
+    let identify = Identify {
         token: section.get("token", default.token),
         client_credentials: section.get("client_credentials", default.client_credentials),
         session: section.get("session", default.session),
+        password: section.get("password", default.password),
+        password_in_query: section.get("password_in_query", default.password_in_query),
+    };
+    if identify.password_in_query && !identify.password {
+        section.problem(at, "password_in_query", "passwords are switched off: set `password` too");
     }
+    identify
 }
 
 fn server_tls(mut section: Section<'_, '_>, base: &Path) -> Option<ServerTls> {

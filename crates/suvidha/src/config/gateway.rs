@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use suvidha_gateway::config::{Config, Limits, Timeouts};
+use suvidha_gateway::config::{AspApi, Config, Limits, Timeouts};
 
 use super::getkey;
 use super::reader::Section;
@@ -16,6 +16,7 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         limits: limits(section.section("limits")),
         timeouts: timeouts(section.section("timeouts")),
         getkey: getkey::from_section(section.section("getkey")),
+        aspapi: aspapi(section.section("aspapi")),
         trusted_proxies: section.get("trusted_proxies", default.trusted_proxies),
         ..default
     }
@@ -42,6 +43,11 @@ fn limits(mut section: Section<'_, '_>) -> Limits {
         upstream_idle_connections: section
             .get("upstream_idle_connections", default.upstream_idle_connections),
     }
+}
+
+fn aspapi(mut section: Section<'_, '_>) -> AspApi {
+    let default = AspApi::default();
+    AspApi { calls_per_asp: getkey::count(&mut section, "calls_per_asp", default.calls_per_asp, 100_000) }
 }
 
 fn bytes(section: &mut Section<'_, '_>, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {

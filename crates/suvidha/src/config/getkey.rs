@@ -66,7 +66,7 @@ fn validity(section: &mut Section<'_, '_>, default: u16) -> u16 {
     })
 }
 
-fn count(section: &mut Section<'_, '_>, key: &'static str, default: u32, most: u32) -> u32 {
+pub(super) fn count(section: &mut Section<'_, '_>, key: &'static str, default: u32, most: u32) -> u32 {
     let at = section.locate(key);
     let count = section.get(key, default);
     if !(1..=most).contains(&count) {

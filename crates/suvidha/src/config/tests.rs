@@ -76,11 +76,15 @@ tolerance = "0s"
 validity = "90s"
 failures_per_asp = 0
 certificate_overlap = "31d"
+[gateway.aspapi]
+calls_per_asp = 0
 [environments.sandbox]
 listen = "localhost:7780"
 header_checks = "Strict"
 [environments.sandbox.identify]
 sessions = true
+password = false
+password_in_query = true
 [environments.production]
 listen = "0.0.0.0:443"
 [environments.production.tls]

@@ -51,7 +51,7 @@ impl SessionCredentials<'_> {
         })?;
         let (asp, secret) = prove(scene, &aspid, &id, asp_secret)?;
         remember(scene.environment, aspid, id, asp_secret, secret.id);
-        Ok(Principal { asp: Arc::clone(asp), used: Used::AspSecret(secret.id) })
+        Ok(Principal { asp: Arc::clone(asp), used: Some(Used::AspSecret(secret.id)) })
     }
 }
 
@@ -177,7 +177,7 @@ fn recall(scene: Scene<'_>, aspid: &AspId, session_id: &str, asp_secret: &str) -
         let key_counts =
             scene.snapshot.session_keys(scene.environment).iter().any(|key| key.id == proof.id.key_id);
         let holds = secret_counts && key_counts && over(scene, asp, &proof.id).is_none();
-        holds.then(|| Principal { asp: Arc::clone(asp), used: Used::AspSecret(proof.secret) })
+        holds.then(|| Principal { asp: Arc::clone(asp), used: Some(Used::AspSecret(proof.secret)) })
     })
 }
 
