@@ -53,11 +53,7 @@ fn monitoring_has_a_listener_of_its_own() {
     assert_eq!(exchange("POST", &format!("{admin}/metrics"), "x-y: z", "x").0, 405);
     assert_eq!(get(&format!("{admin}/commonapi/v1.1/search"), "x-y: z").0, 404);
     let (status, refused) = get(&format!("{asps}/metrics"), "x-y: z");
-    assert_eq!(
-        (status, &refused["error"]["error_cd"]),
-        (404, &"GSP620".into()),
-        "ASPs do not see the metrics"
-    );
+    assert_eq!((status, &refused["error"]["error_cd"]), (503, &"GSP640".into()), "a path of GSTN's, to ASPs");
     gateway.stop();
 }
 

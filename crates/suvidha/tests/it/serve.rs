@@ -22,7 +22,7 @@ const CONFIG: &str = r#"
 [log]
 format = "json"
 [admin]
-listen = "127.0.0.1:0"
+enabled = false
 [environments.sandbox]
 listen = "127.0.0.1:0"
 [environments.sandbox.upstream]
@@ -85,7 +85,11 @@ fn calls_reach_a_sandbox_elsewhere_and_the_configuration_is_read_again() {
     let mut deployment = Deployment::before(text("gstn"), text("client_id"), &secret);
     assert_answered_by_gstn(deployment.search());
 
-    deployment.reload("enabled = false", "enable = false", "production.enable: unknown key");
+    deployment.reload(
+        "production]\nenabled = false",
+        "production]\nenable = false",
+        "production.enable: unknown key",
+    );
     assert!(deployment.gateway.log().contains("the old one stays in force"));
     deployment.reload("format = \"json\"", "format = \"text\"", "log.format cannot be changed by a reload");
     deployment.reload("127.0.0.1:0", "127.0.0.1:1", "cannot be changed by a reload; restart the gateway");
