@@ -37,6 +37,13 @@ impl StatusCd {
         }
     }
 
+    /// What the character stands for.
+    pub fn from_character(character: &str) -> Option<Self> {
+        [Self::Zero, Self::One, Self::Two, Self::Three]
+            .into_iter()
+            .find(|status| status.as_str() == character)
+    }
+
     /// Everything but `"0"`.
     pub const fn is_success(self) -> bool {
         !matches!(self, Self::Zero)

@@ -9,9 +9,11 @@
 //! sealed with AES-256-GCM under [`SealingKeys`] that live elsewhere.
 
 mod error;
+pub mod ledger;
 mod plan;
 mod registry;
 mod sealing;
+mod sqlite;
 
 pub use error::StoreError;
 pub use gstn::SecretString;

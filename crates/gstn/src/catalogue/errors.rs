@@ -78,7 +78,8 @@ impl Origin {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The origin of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Gsp, Self::Gstn, Self::Network, Self::Asp].into_iter().find(|origin| origin.as_str() == name)
     }
 }

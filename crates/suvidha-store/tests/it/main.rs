@@ -3,10 +3,12 @@
 
 mod asps;
 mod certificates;
+mod counter;
 mod credentials;
 mod desk;
 mod enrolment;
 mod file;
+mod ledger;
 mod passwords;
 mod secrets;
 mod session_keys;

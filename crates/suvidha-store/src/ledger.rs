@@ -1,0 +1,113 @@
+//! The ledger: one entry for every call, on disk before the answer's end, each chained to the one before.
+//!
+//! Each environment has one: a SQLite file with one [`Writer`] and any number of [`LedgerReader`]s, in any process. The
+//! writer's thread takes what is queued, writes it in one transaction and tells its [`Observer`]; so the cost of
+//! bringing data to the disk is shared by all calls that ended meanwhile. What is summed beside the entries (what was
+//! charged, what counts for quotas, the sessions of taxpayers) changes in the same transaction, so that it always fits.
+//!
+//! # The chain
+//!
+//! An auditor needs SHA-256 and the table `entry`, in the order of `seq`:
+//!
+//! ```text
+//! hash(0)   = SHA-256( "suvidha/ledger/v1" 00 environment 00 id )       environment: "sandbox" or "production";
+//!                                                                       id: the 16 bytes of ledger.id
+//! hash(seq) = SHA-256( hash(seq - 1) column(1) column(2) … column(25) )
+//! ```
+//!
+//! The columns are those of the table in its order, `seq` first and without `hash`. Each is encoded as it is stored:
+//!
+//! ```text
+//! NULL      00
+//! integer   01, then 8 bytes, two's complement, big-endian
+//! text      02, then the number of its bytes in 4 bytes, big-endian, then the bytes, UTF-8
+//! blob      03, then the number of its bytes in 4 bytes, big-endian, then the bytes
+//! ```
+//!
+//! Nothing is keyed: who can write the file can write another chain. What the chain gives is that the [`Head`] vouches
+//! for all that came before, so that whoever noted it elsewhere can prove a change, even one by the operator. When old
+//! entries are removed by age, the hash of the last one removed stays as the anchor from which the chain goes on.
+
+mod book;
+mod chain;
+mod consents;
+mod entry;
+mod error;
+mod figures;
+mod filter;
+mod health;
+mod ist;
+mod opening;
+mod queue;
+mod reader;
+mod schema;
+mod usage;
+mod writer;
+
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstn::Environment;
+use suvidha_seam::Seam;
+
+pub use self::chain::{Head, MalformedHead};
+pub use self::consents::Consent;
+pub use self::entry::{ConsentChange, Entry, Outcome, Recorded, Seq, UnknownOutcome};
+pub use self::error::LedgerError;
+pub use self::figures::{CommitTimes, Figures};
+pub use self::filter::Filter;
+pub use self::health::Health;
+pub use self::opening::{Admitted, AspOpening, Opening};
+pub use self::reader::{LedgerReader, Order, Page};
+pub use self::usage::Totals;
+pub use self::writer::{Observer, Release, Ticket, Writer};
+pub use crate::plan::PlanKind;
+
+use self::book::Book;
+use self::schema::Lock;
+
+/// A ledger that is opened for writing, and not written to yet.
+pub struct Ledger {
+    book: Book,
+    path: PathBuf,
+    lock: Lock,
+    seam: Seam,
+}
+
+/// Whole months of the Indian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Months(pub NonZeroU16);
+
+impl Ledger {
+    /// Opens the ledger at `path` for writing, making it (mode 0600, its directory 0700) if need be.
+    ///
+    /// # Errors
+    /// [`LedgerError::Held`] while another process has it open for writing; whatever else keeps it from being used.
+    pub fn open(path: &Path, environment: Environment, seam: Seam) -> Result<Self, LedgerError> {
+        let lock = Lock::take(path)?;
+        let book = Book::open(path, environment, &seam)?;
+        Ok(Self { book, path: path.to_owned(), lock, seam })
+    }
+
+    /// What was charged and counted until now.
+    pub fn opening(&self) -> Result<Opening, LedgerError> {
+        Opening::read(self.book.connection(), ist::day_number(self.seam.now()))
+            .map_err(|error| LedgerError::of(&self.path, error))
+    }
+
+    /// Starts the writer's thread. It waits for `gather` after the first entry of a group, so that groups grow; zero is
+    /// best for the time an answer waits, a millisecond saves the disk. Entries older than `retention` and the month
+    /// that is running are removed in time; without it, none is.
+    pub fn start(
+        self,
+        gather: Duration,
+        retention: Option<Months>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Writer, LedgerError> {
+        let Self { book, path, lock, seam } = self;
+        let _ = retention;
+        Writer::start(book, path, lock, seam, gather, observer)
+    }
+}

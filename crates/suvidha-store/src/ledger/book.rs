@@ -1,0 +1,189 @@
+//! The writing side of the file: a group of entries, and all that is summed beside them, in one transaction.
+
+use std::path::{Path, PathBuf};
+
+use gstn::Environment;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use suvidha_seam::Seam;
+
+use super::chain::{COLUMNS, Chain, Head, columns};
+use super::entry::{ConsentChange, Entry};
+use super::error::LedgerError;
+use super::ist;
+use super::schema::{self, Identity};
+use super::usage::{Sums, TOTALS};
+
+/// The file, open for writing.
+pub(super) struct Book {
+    connection: Connection,
+    path: PathBuf,
+    identity: Identity,
+    head: Head,
+    scratch: Scratch,
+}
+
+/// What would else be allocated for each group.
+#[derive(Default)]
+struct Scratch {
+    chain: Chain,
+    sums: Sums,
+}
+
+impl Book {
+    /// Opens the ledger at `path`, making it if need be, and checks its end.
+    pub(super) fn open(path: &Path, environment: Environment, seam: &Seam) -> Result<Self, LedgerError> {
+        let (connection, identity) = schema::open(path, environment, seam)?;
+        Self::checked(connection, path, identity)
+    }
+
+    /// Opens it once more after a failure.
+    pub(super) fn reopen(path: &Path, identity: Identity) -> Result<Self, LedgerError> {
+        Self::checked(schema::reopen(path, identity)?, path, identity)
+    }
+
+    fn checked(connection: Connection, path: &Path, identity: Identity) -> Result<Self, LedgerError> {
+        let head = schema::mark(&connection, "head").map_err(|error| LedgerError::of(path, error))?;
+        Ok(Self { connection, path: path.to_owned(), identity, head, scratch: Scratch::default() })
+    }
+
+    pub(super) fn head(&self) -> Head {
+        self.head
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Writes `entries` after the last one and brings them to the disk: all of them, or none.
+    pub(super) fn append<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Entry>,
+    ) -> Result<Head, LedgerError> {
+        let Self { connection, path, head, scratch, .. } = self;
+        let written =
+            written(connection, *head, entries, scratch).map_err(|error| LedgerError::of(path, error))?;
+        self.head = written;
+        Ok(written)
+    }
+}
+
+fn written<'a>(
+    connection: &mut Connection,
+    mut head: Head,
+    entries: impl Iterator<Item = &'a Entry>,
+    scratch: &mut Scratch,
+) -> rusqlite::Result<Head> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    scratch.sums.clear();
+    {
+        let mut insert = transaction.prepare_cached(&insert_entry())?;
+        for entry in entries {
+            head.seq += 1;
+            let columns = columns(head.seq, entry);
+            head.hash = scratch.chain.link(&head.hash, columns);
+            for (index, value) in columns.into_iter().enumerate() {
+                insert.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+            }
+            insert.raw_bind_parameter(COLUMNS.len() + 1, head.hash)?;
+            insert.raw_execute()?;
+            scratch.sums.add(head.seq, entry);
+            note_consent(&transaction, entry)?;
+        }
+    }
+    add(&transaction, &scratch.sums)?;
+    transaction
+        .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
+        .execute(params![head.seq.cast_signed(), head.hash])?;
+    transaction.commit()?;
+    Ok(head)
+}
+
+fn insert_entry() -> String {
+    let parameters: Vec<_> = (1..=COLUMNS.len() + 1).map(|n| format!("?{n}")).collect();
+    format!("INSERT INTO entry ({}, hash) VALUES ({})", COLUMNS.join(", "), parameters.join(", "))
+}
+
+/// Adds the sums of new entries to those that are kept.
+fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
+    let mut usage = transaction.prepare_cached(&add_usage())?;
+    for ((day, aspid), apis) in &sums.usage {
+        let day = ist::date(*day).to_string();
+        for (api, totals) in apis {
+            usage.raw_bind_parameter(1, &day)?;
+            usage.raw_bind_parameter(2, aspid.as_ref().map_or("", |aspid| aspid.as_str()))?;
+            usage.raw_bind_parameter(3, api)?;
+            for (index, number) in totals.as_array().into_iter().enumerate() {
+                usage.raw_bind_parameter(4 + index, number.cast_signed())?;
+            }
+            usage.raw_execute()?;
+        }
+    }
+    let mut charge = transaction.prepare_cached(
+        "INSERT INTO account (aspid, prepaid_units, forgotten_units) VALUES (?1, ?2, 0)
+         ON CONFLICT (aspid) DO UPDATE SET prepaid_units = prepaid_units + excluded.prepaid_units",
+    )?;
+    for (aspid, units) in &sums.charged {
+        charge.execute(params![aspid.as_str(), units.cast_signed()])?;
+    }
+    let mut note = transaction.prepare_cached(
+        "INSERT INTO quarter (quarter, first_seq, last_seq) VALUES (?1, ?2, ?3)
+         ON CONFLICT (quarter) DO UPDATE SET last_seq = excluded.last_seq",
+    )?;
+    for (quarter, (first, last)) in &sums.quarters {
+        note.execute(params![quarter, first.cast_signed(), last.cast_signed()])?;
+    }
+    Ok(())
+}
+
+fn add_usage() -> String {
+    let names: Vec<_> = TOTALS.split(", ").collect();
+    let parameters: Vec<_> = (1..=3 + names.len()).map(|n| format!("?{n}")).collect();
+    let sums: Vec<_> = names.iter().map(|name| format!("{name} = {name} + excluded.{name}")).collect();
+    format!(
+        "INSERT INTO usage (day, aspid, api, {TOTALS}) VALUES ({}) ON CONFLICT DO UPDATE SET {}",
+        parameters.join(", "),
+        sums.join(", ")
+    )
+}
+
+/// Sessions of taxpayers belong to an ASP that has proven itself.
+fn note_consent(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    let (Some(change), Some(aspid)) = (&entry.consent, &entry.aspid) else { return Ok(()) };
+    let (gstin, username, lapses_at, sql) = match change {
+        ConsentChange::Granted { gstin, username, lapses_at } => (
+            gstin,
+            username,
+            lapses_at,
+            "INSERT INTO consent (aspid, gstin, username, granted_at, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET granted_at = ?4, refreshed_at = NULL, lapses_at = ?5, ended_at = NULL",
+        ),
+        ConsentChange::Refreshed { gstin, username, lapses_at } => (
+            gstin,
+            username,
+            lapses_at,
+            "INSERT INTO consent (aspid, gstin, username, refreshed_at, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET refreshed_at = ?4, lapses_at = ?5, ended_at = NULL",
+        ),
+        ConsentChange::Ended { gstin, username } => (
+            gstin,
+            username,
+            &None,
+            "INSERT INTO consent (aspid, gstin, username, ended_at, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET ended_at = ?4",
+        ),
+    };
+    let lapses_at = lapses_at.map(|at| at.as_microsecond());
+    transaction.prepare_cached(sql)?.execute(params![
+        aspid.as_str(),
+        gstin,
+        username,
+        entry.at.as_microsecond(),
+        lapses_at
+    ])?;
+    Ok(())
+}

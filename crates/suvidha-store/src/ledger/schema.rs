@@ -1,0 +1,177 @@
+//! The ledger's file: what marks it, how it begins, and what is asked of it before it is used.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gstn::Environment;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use suvidha_seam::Seam;
+
+use super::chain::{Hash, Head, genesis};
+use super::error::LedgerError;
+use crate::sqlite::Format;
+
+/// Marked "SVDL".
+const LEDGER: Format =
+    Format { application_id: 0x5356_444c, migrations: &[include_str!("migrations/0001_ledger.sql")] };
+
+/// How long the writer waits for another program that locks the file, before it says so.
+const WRITERS_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a reader waits.
+const READERS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a ledger is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) environment: Environment,
+    pub(super) id: [u8; 16],
+}
+
+impl Identity {
+    pub(super) fn genesis(&self) -> Hash {
+        genesis(self.environment, &self.id)
+    }
+}
+
+/// Opens the ledger at `path` for writing, making it and its directory if need be.
+pub(super) fn open(
+    path: &Path,
+    environment: Environment,
+    seam: &Seam,
+) -> Result<(Connection, Identity), LedgerError> {
+    let mut connection =
+        LEDGER.open(path, WRITERS_PATIENCE).map_err(|failure| LedgerError::opening(path, failure))?;
+    let failed = |error| LedgerError::of(path, error);
+    let identity = match identity(&connection).map_err(failed)? {
+        Some(identity) => identity,
+        None => begin(&mut connection, environment, seam).map_err(failed)?,
+    };
+    if identity.environment != environment {
+        let found = identity.environment;
+        return Err(LedgerError::OtherEnvironment { path: path.to_owned(), found, wanted: environment });
+    }
+    Ok((connection, identity))
+}
+
+/// Opens it once more, after a failure. It must be the same.
+pub(super) fn reopen(path: &Path, expected: Identity) -> Result<Connection, LedgerError> {
+    if !path.exists() {
+        return Err(LedgerError::Replaced { path: path.to_owned(), what: "was moved or deleted" });
+    }
+    let connection = LEDGER
+        .open_existing(path, WRITERS_PATIENCE)
+        .map_err(|failure| LedgerError::opening(path, failure))?;
+    let found = identity(&connection).map_err(|error| LedgerError::of(path, error))?;
+    if found != Some(expected) {
+        return Err(LedgerError::Replaced { path: path.to_owned(), what: "is another ledger than before" });
+    }
+    Ok(connection)
+}
+
+pub(super) fn open_to_read(path: &Path) -> Result<(Connection, Identity), LedgerError> {
+    if !path.exists() {
+        return Err(LedgerError::Missing { path: path.to_owned() });
+    }
+    let connection =
+        LEDGER.open_to_read(path, READERS_PATIENCE).map_err(|failure| LedgerError::opening(path, failure))?;
+    let identity = identity(&connection).map_err(|error| LedgerError::of(path, error))?;
+    let identity = identity.ok_or_else(|| LedgerError::NotALedger { path: path.to_owned() })?;
+    Ok((connection, identity))
+}
+
+fn identity(connection: &Connection) -> rusqlite::Result<Option<Identity>> {
+    connection
+        .query_row("SELECT environment, id FROM ledger", [], |row| {
+            Ok(Identity {
+                environment: row.get::<_, String>("environment")?.parse().map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+                })?,
+                id: row.get("id")?,
+            })
+        })
+        .optional()
+}
+
+/// The first rows of a new ledger.
+fn begin(connection: &mut Connection, environment: Environment, seam: &Seam) -> rusqlite::Result<Identity> {
+    let identity = Identity { environment, id: seam.random() };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT INTO ledger (one, environment, id) VALUES (1, ?1, ?2)",
+        params![environment.as_str(), identity.id],
+    )?;
+    for table in ["head", "anchor"] {
+        transaction.execute(
+            &format!("INSERT INTO {table} (one, seq, hash) VALUES (1, 0, ?1)"),
+            [identity.genesis()],
+        )?;
+    }
+    transaction.commit()?;
+    Ok(identity)
+}
+
+/// A row of `head` or `anchor`.
+pub(super) fn mark(connection: &Connection, table: &str) -> rusqlite::Result<Head> {
+    connection
+        .prepare_cached(&format!("SELECT seq, hash FROM {table}"))?
+        .query_row([], |row| Ok(Head { seq: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? }))
+}
+
+/// That this process is the one that writes. Ends with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the ledger at `path`, a file beside it.
+    pub(super) fn take(path: &Path) -> Result<Self, LedgerError> {
+        if let Some(directory) = path.parent() {
+            make_private(directory)?;
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut name = path.clone().into_os_string();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        let failed = |action| {
+            let path = lock.clone();
+            move |source| LedgerError::File { action, path, source }
+        };
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&lock).map_err(failed("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Whose it is, is a courtesy.
+                let holder = file.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
+                return Err(LedgerError::Held { path, holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
+        }
+        // Nor does a full disk keep anybody from locking.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        Ok(Self { _file: file })
+    }
+}
+
+/// Makes the directory (mode 0700) if it is not there.
+fn make_private(directory: &Path) -> Result<(), LedgerError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|source| LedgerError::File {
+        action: "create",
+        path: directory.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,268 @@
+//! The writer: one thread that takes what is queued, writes it as one transaction, and tells who waits.
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use suvidha_seam::Seam;
+
+use super::book::Book;
+use super::entry::Entry;
+use super::error::LedgerError;
+use super::figures::{Figures, Meter};
+use super::health::{Health, State};
+use super::queue::{Queue, Queued, Wake};
+use super::schema::{Identity, Lock};
+
+/// The place of a submitted entry in the order of submission, from 1. Not its [`Seq`](super::Seq).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Ticket(pub(super) u64);
+
+impl Ticket {
+    /// The number itself.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// Whether an answer waits for its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Release {
+    /// The answer is held back until the entry is on disk. If it cannot be written, the call is told
+    /// [failed](Observer::failed), and kept as [unrecorded](super::Outcome::Unrecorded).
+    Held,
+    /// Nobody waits. If the entry cannot be written now, it is kept as it is and written later.
+    Done,
+}
+
+/// Who waits for entries. Called from the writer's thread, which waits for the call to return.
+pub trait Observer: Send + Sync {
+    /// Every entry up to `up_to` is on disk, but for those that were told failed before.
+    fn committed(&self, up_to: Ticket);
+
+    /// The entries with these tickets could not be written. `held` are those of them that were submitted as
+    /// [`Release::Held`], as they were submitted and in their order: they will be kept as unrecorded, with no units.
+    /// The others will be written as they are. The tickets follow those of the call before without a gap, if that was
+    /// not [`Observer::committed`].
+    fn failed(&self, tickets: RangeInclusive<Ticket>, held: &[Entry]);
+}
+
+/// The only way into a ledger. Entries are written in the order of submission.
+pub struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    path: PathBuf,
+    queue: Queue,
+    state: State,
+    meter: Meter,
+}
+
+impl Writer {
+    pub(super) fn start(
+        book: Book,
+        path: PathBuf,
+        lock: Lock,
+        seam: Seam,
+        gather: Duration,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, LedgerError> {
+        let shared = Arc::new(Shared {
+            path,
+            queue: Queue::default(),
+            state: State::default(),
+            meter: Meter::at(book.head()),
+        });
+        let scribe = Scribe {
+            shared: Arc::clone(&shared),
+            identity: book.identity(),
+            book: Some(book),
+            _lock: lock,
+            seam,
+            gather,
+            observer,
+            group: VecDeque::new(),
+            untold: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || scribe.run())
+            .map_err(|source| LedgerError::File {
+                action: "start the writer of",
+                path: shared.path.clone(),
+                source,
+            })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Queues `entry`, to be written as soon as may be. Never waits for the disk, and never refuses: while
+    /// [`Writer::is_writing`] says no, take no calls that would end here.
+    ///
+    /// Texts are cut: `api` to 128 characters, `txn`, `ip_usr`, `appver`, `action` and `error_cd` to 64, `gstin`,
+    /// `method` and `version` to 32, a consent's `username` to 128.
+    pub fn submit(&self, entry: Entry, release: Release) -> Ticket {
+        self.shared.queue.push(entry.fitted(), release)
+    }
+
+    /// The last ticket up to which everything is on disk, but for what was told [failed](Observer::failed) before.
+    pub fn committed(&self) -> Ticket {
+        self.shared.state.committed()
+    }
+
+    /// Whether entries are being written and the queue is short enough for more. Costs one read of memory.
+    pub fn is_writing(&self) -> bool {
+        self.shared.state.is_writing() && !self.shared.queue.is_long()
+    }
+
+    /// How the writer is.
+    pub fn health(&self) -> Health {
+        self.shared.state.health(self.shared.queue.is_long())
+    }
+
+    /// How many entries wait to be written.
+    pub fn queued(&self) -> usize {
+        self.shared.queue.len()
+    }
+
+    /// What can be counted of the writer's work.
+    pub fn figures(&self) -> Figures {
+        self.shared.meter.figures(self.queued(), &self.shared.path)
+    }
+
+    /// Writes what is queued and ends the thread. What is submitted afterwards is never written.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unwritten`] if the ledger could not be written to the last.
+    pub fn stop(&self) -> Result<(), LedgerError> {
+        self.shared.queue.stop();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // It catches its own panics.
+            let _ = thread.join();
+        }
+        match (self.queued(), self.shared.state.health(false)) {
+            (0, _) => Ok(()),
+            (entries, Health::Failed { reason, .. }) => Err(LedgerError::Unwritten { entries, reason }),
+            (entries, _) => {
+                Err(LedgerError::Unwritten { entries, reason: "the writer was stopped".to_owned() })
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// How long a failing writer waits before it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The most entries of one transaction.
+const LARGEST_GROUP: usize = 2048;
+
+/// The thread.
+struct Scribe {
+    shared: Arc<Shared>,
+    identity: Identity,
+    /// `None` after a failure.
+    book: Option<Book>,
+    _lock: Lock,
+    seam: Seam,
+    gather: Duration,
+    observer: Arc<dyn Observer>,
+    /// What is taken from the queue and not written, the oldest first.
+    group: VecDeque<Queued>,
+    /// How many at the end of `group` nobody was told the failure of.
+    untold: usize,
+}
+
+impl Scribe {
+    fn run(mut self) {
+        loop {
+            let wake = if self.group.is_empty() { Wake::AtWork(self.gather) } else { Wake::After(RETRY) };
+            let taken = self.shared.queue.take(&mut self.group, wake);
+            self.untold += taken.entries;
+            self.write();
+            if taken.stopping {
+                return;
+            }
+        }
+    }
+
+    /// Writes what was taken, or keeps it.
+    fn write(&mut self) {
+        while !self.group.is_empty() {
+            let size = self.group.len().min(LARGEST_GROUP);
+            let began = Instant::now();
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.append(size)));
+            let outcome = outcome.unwrap_or_else(|panic| {
+                let what = words(&*panic);
+                Err(LedgerError::Panicked { path: self.shared.path.clone(), what })
+            });
+            match outcome {
+                Ok(()) => self.written(size, began),
+                Err(error) => return self.failed(&error),
+            }
+        }
+    }
+
+    fn append(&mut self, size: usize) -> Result<(), LedgerError> {
+        if self.book.is_none() {
+            self.book = Some(Book::reopen(&self.shared.path, self.identity)?);
+        }
+        let entries = self.group.iter().take(size).map(|queued| &queued.entry);
+        if let Some(book) = &mut self.book {
+            let head = book.append(entries)?;
+            self.shared.meter.head(head);
+        }
+        Ok(())
+    }
+
+    fn written(&mut self, size: usize, began: Instant) {
+        self.shared.meter.group(size, began.elapsed());
+        let Some(last) = self.group.drain(..size).next_back().map(|queued| queued.ticket) else { return };
+        self.untold = self.untold.min(self.group.len());
+        self.shared.queue.done(size);
+        self.shared.state.written(last);
+        self.tell(|observer| observer.committed(last));
+    }
+
+    fn failed(&mut self, error: &LedgerError) {
+        self.book = None;
+        self.shared.meter.failed();
+        self.shared.state.failed(self.seam.now(), error.to_string());
+        let untold = self.group.len() - std::mem::take(&mut self.untold)..;
+        let mut held = Vec::new();
+        let mut tickets = None;
+        for queued in self.group.range_mut(untold) {
+            let (first, _) = tickets.unwrap_or((queued.ticket, queued.ticket));
+            tickets = Some((first, queued.ticket));
+            if queued.release == Release::Held {
+                queued.release = Release::Done;
+                held.push(queued.entry.clone());
+                queued.entry.become_unrecorded();
+            }
+        }
+        if let Some((first, last)) = tickets {
+            self.tell(|observer| observer.failed(first..=last, &held));
+        }
+    }
+
+    /// An observer that panics does not keep the ledger from being written.
+    fn tell(&self, told: impl FnOnce(&dyn Observer)) {
+        let _ = catch_unwind(AssertUnwindSafe(|| told(&*self.observer)));
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned()
+}
