@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use suvidha_store::ledger::Outcome;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::config::Timeouts;
 use crate::error::{Error, Kind};
+use crate::pipeline::forward::Glimpse;
 use crate::pipeline::settle::{Record, Settlement};
 use crate::upstream::{self, Exchange};
 use crate::wire::CallOnLine;
@@ -194,6 +196,9 @@ impl std::error::Error for BrokenOff {}
 /// given up.
 pub(crate) struct AnswerBody {
     content: Content,
+    /// The end of a streamed answer, which waits for the call's entry: its last piece or, where its length was not
+    /// declared, nothing but the end itself.
+    end: Option<Option<Bytes>>,
     settlement: Option<Box<Settlement>>,
     on_line: Option<CallOnLine>,
 }
@@ -204,33 +209,29 @@ pub(crate) enum Content {
     Streaming(Box<Streaming>),
 }
 
-impl Content {
-    /// Whether nothing is left, as far as that is known.
-    fn is_over(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Streaming(streaming) => streaming.first.is_empty() && streaming.exchange.is_done(),
-        }
-    }
-}
-
 /// A long answer of GSTN's, passed on piece by piece.
 pub(crate) struct Streaming {
     exchange: Exchange,
     /// What was read ahead, to be sent before the rest.
     first: Bytes,
+    glimpse: Glimpse,
     patience: Duration,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streaming {
     /// `patience` is how long GSTN may pause between two pieces.
-    pub(crate) fn new(exchange: Exchange, first: Bytes, patience: Duration) -> Self {
-        Self { exchange, first, patience, alarm: None }
+    pub(crate) fn new(exchange: Exchange, first: Bytes, glimpse: Glimpse, patience: Duration) -> Self {
+        Self { exchange, first, glimpse, patience, alarm: None }
+    }
+
+    /// Whether nothing is left, as far as that is known.
+    fn is_over(&self) -> bool {
+        self.first.is_empty() && self.exchange.is_done()
     }
 
     /// The next piece, or why there is none.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
@@ -247,29 +248,54 @@ impl Streaming {
 }
 
 impl AnswerBody {
-    pub(crate) fn new(
-        content: Content,
-        mut settlement: Box<Settlement>,
-        on_line: Option<CallOnLine>,
-    ) -> Self {
-        settlement.record.whole = matches!(content, Content::Whole(_));
-        Self { content, settlement: Some(settlement), on_line }
+    pub(crate) fn new(content: Content, settlement: Box<Settlement>, on_line: Option<CallOnLine>) -> Self {
+        Self { content, end: None, settlement: Some(settlement), on_line }
     }
 
-    fn sent(&mut self, piece: &Bytes) {
-        if let Some(settlement) = &mut self.settlement {
-            settlement.record.bytes_out += piece.len() as u64;
-            settlement.record.whole = self.content.is_over();
+    /// The next piece that need not wait. `None`: what is left is the end.
+    fn poll_beginning(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let Content::Streaming(streaming) = &mut self.content else { return Poll::Ready(None) };
+        let next = ready!(streaming.poll_piece(cx));
+        let Some(settlement) = &mut self.settlement else { return Poll::Ready(next) };
+        let record = &mut settlement.record;
+        let last = match next {
+            Some(Ok(piece)) => {
+                streaming.glimpse.passes(&piece, record);
+                record.bytes_out += piece.len() as u64;
+                if !streaming.is_over() {
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Some(piece)
+            }
+            Some(Err(error)) => {
+                streaming.glimpse.end(record);
+                return Poll::Ready(Some(Err(error)));
+            }
+            None => None,
+        };
+        streaming.glimpse.end(record);
+        settlement.enter_given();
+        self.end = Some(last);
+        Poll::Ready(None)
+    }
+
+    /// The end, once the call's entry is on disk.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if let Some(settlement) = &mut self.settlement
+            && ready!(settlement.poll_written(cx)).is_err()
+        {
+            return Poll::Ready(Some(Err(Error::new(Kind::Unrecorded))));
         }
+        Poll::Ready(self.end.take().flatten().map(Ok))
     }
 
     /// The answer is over: settle it now, not when hyper comes to drop it.
     fn close(&mut self, broken: Option<&Error>) {
-        if let Some(mut settlement) = self.settlement.take() {
-            settlement.record.whole = broken.is_none();
-            if let Some(error) = broken {
-                settlement.record.failed(error);
-            }
+        if let Some(mut settlement) = self.settlement.take()
+            && let Some(error) = broken
+        {
+            settlement.record.failed(error);
+            settlement.enter_late(Outcome::BrokenOff);
         }
         if let Some(on_line) = self.on_line.take()
             && broken.is_some()
@@ -288,16 +314,16 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = self.get_mut();
-        let next = match &mut this.content {
-            Content::Whole(bytes) if bytes.is_empty() => None,
-            Content::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Content::Streaming(streaming) => ready!(streaming.poll_piece(cx)),
+        let mut next = match &mut this.content {
+            Content::Whole(bytes) if !bytes.is_empty() => Some(Ok(std::mem::take(bytes))),
+            _ if this.end.is_none() => ready!(this.poll_beginning(cx)),
+            _ => None,
         };
+        if next.is_none() {
+            next = ready!(this.poll_end(cx));
+        }
         Poll::Ready(match next {
-            Some(Ok(piece)) => {
-                this.sent(&piece);
-                Some(Ok(Frame::data(piece)))
-            }
+            Some(Ok(piece)) => Some(Ok(Frame::data(piece))),
             Some(Err(error)) => {
                 this.close(Some(&error));
                 Some(Err(BrokenOff))
@@ -310,7 +336,10 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_over()
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Streaming(streaming) => streaming.is_over() && self.end.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

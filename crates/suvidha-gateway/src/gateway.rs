@@ -15,10 +15,11 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tracing::error;
 
-use crate::config::Config;
+use crate::config::{Config, EnvironmentConfig, Ledger};
 use crate::keeper::{self, Errand};
 use crate::lane::{self, Phase};
 use crate::plane::{Door, Plane};
+use crate::recorder::Recorder;
 use crate::site::{self, StartError};
 use crate::status::Status;
 
@@ -40,13 +41,14 @@ impl Gateway {
         registry.set_patience(keeper::PATIENCE)?;
         let (errands, to_keeper) = mpsc::channel();
         let plane = Arc::new(Plane::new(&registry, seam, threads, errands)?);
+        let recorders = recorders(&config, threads, &plane.seam)?;
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());
-        for (site, own) in sites.into_iter().zip(&config.environments) {
+        for ((site, own), recorder) in sites.into_iter().zip(&config.environments).zip(recorders) {
             let environment = own.environment;
             let opened = lane::listen(own.listen, threads);
             let (address, of_each_thread) =
                 opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
-            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site)));
+            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site, recorder)));
             listeners.push(of_each_thread.into_iter());
         }
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });
@@ -133,6 +135,7 @@ impl Running {
     }
 
     fn stop(&mut self) {
+        self.house.plane.cut_off();
         let _ = self.phase.send(Phase::Over);
         for lane in self.lanes.drain(..) {
             let _ = lane.join();
@@ -141,6 +144,8 @@ impl Running {
             let _ = self.house.plane.errands.send(Errand::Stop);
             let _ = thread.join();
         }
+        // Last, for whatever ended until now has left an entry.
+        self.house.recorders().for_each(Recorder::stop);
     }
 }
 
@@ -163,6 +168,9 @@ impl House {
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         check_fixed(&current, &config)?;
         self.furnish(&config)?;
+        if let Some(ledger) = &config.ledger {
+            self.recorders().for_each(|recorder| recorder.set_durability(ledger.durability));
+        }
         *current = config;
         Ok(())
     }
@@ -181,6 +189,11 @@ impl House {
     pub(crate) fn environments_with_sessions(&self) -> Vec<Environment> {
         let with_sessions = self.doors.iter().filter(|door| door.site.load().identify.session);
         with_sessions.map(|door| door.environment).collect()
+    }
+
+    /// The ledgers, where calls are recorded.
+    pub(crate) fn recorders(&self) -> impl Iterator<Item = &Recorder> {
+        self.doors.iter().filter_map(|door| door.recorder.as_ref())
     }
 
     /// All or nothing: every new site is made before the first takes its place.
@@ -203,6 +216,7 @@ fn check_fixed(old: &Config, new: &Config) -> Result<(), StartError> {
     if old.threads != new.threads {
         return fixed("threads".to_owned());
     }
+    check_ledger_fixed(old.ledger.as_ref(), new.ledger.as_ref())?;
     let listening = |config: &Config, environment: Environment| {
         config.environments.iter().find(|own| own.environment == environment).map(|own| own.listen)
     };
@@ -215,6 +229,30 @@ fn check_fixed(old: &Config, new: &Config) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// All of it but the durability.
+fn check_ledger_fixed(old: Option<&Ledger>, new: Option<&Ledger>) -> Result<(), StartError> {
+    let fixed = |what: &str| Err(StartError::FixedUntilRestart { what: what.to_owned() });
+    match (old, new) {
+        (Some(old), Some(new)) if old.directory != new.directory => fixed("ledger.directory"),
+        (Some(old), Some(new)) if old.gather_ms != new.gather_ms => fixed("ledger.gather_ms"),
+        (Some(old), Some(new)) if old.retention_months != new.retention_months => {
+            fixed("ledger.retention_months")
+        }
+        (Some(_), None) | (None, Some(_)) => fixed("whether calls are recorded"),
+        _ => Ok(()),
+    }
+}
+
+/// The recorder of each environment, in their order, where calls are recorded.
+fn recorders(config: &Config, threads: usize, seam: &Seam) -> Result<Vec<Option<Recorder>>, StartError> {
+    let recorder = |own: &EnvironmentConfig| {
+        let Some(ledger) = &config.ledger else { return Ok(None) };
+        let (recorder, _) = Recorder::open(ledger, own.environment, threads, seam.clone())?;
+        Ok(Some(recorder))
+    };
+    config.environments.iter().map(recorder).collect()
 }
 
 fn threads(config: &Config) -> usize {

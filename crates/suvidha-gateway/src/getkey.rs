@@ -53,12 +53,10 @@ pub(crate) async fn respond(
     body: &mut Option<Incoming>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    let txn = request::txn(&call.head.headers).cloned();
     record.asp = claimed(&call.head.headers, &visit.door.plane.snapshot.load());
-    record.txn.clone_from(&txn);
-    let answered = answer(call, visit, body, record).await;
-    let txn = txn.as_ref().and_then(|txn| txn.to_str().ok()).unwrap_or_default();
-    let reply = answered.map_err(|error| error.of_getkey(txn.trim()))?;
+    record.txn = request::txn(&call.head.headers).cloned();
+    record.getkey = true;
+    let reply = answer(call, visit, body, record).await?;
     record.status_cd = Some(reply.status_cd);
     json(&reply)
 }
@@ -75,6 +73,7 @@ async fn answer(
     if call.head.method != Method::POST {
         return Err(Error::wrong_method("POST".to_owned()));
     }
+    visit.door.check_ledger()?;
     let body = body::read_whole(body, LONGEST, call.site.timeouts.request_body_idle(), record).await?;
     let request = Request::read(&call.head.headers, &body)?;
     let plane = &visit.door.plane;

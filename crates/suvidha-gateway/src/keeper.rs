@@ -1,6 +1,6 @@
 //! The one thread that may block: it follows the registry, tells it what is in use, makes the first master key of sessions,
-//! registers certificates on behalf of calls, warns of those that will expire, and notices when a file of the
-//! configuration has changed.
+//! registers certificates on behalf of calls, warns of those that will expire and of a ledger that cannot be written, and
+//! notices when a file of the configuration has changed.
 
 mod expiry;
 
@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use self::expiry::Expiries;
 use crate::gateway::House;
 use crate::plane;
+use crate::recorder::Recorder;
 
 /// A change in the registry is in force after this long, and the time it takes to read it.
 const BEAT: Duration = Duration::from_millis(500);
@@ -89,6 +90,7 @@ impl Keeper<'_> {
         if let Err(error) = self.ensure_session_keys() {
             warn!(target: "suvidha::gateway", %error, "cannot make a master key for sessions");
         }
+        self.house.recorders().for_each(Recorder::tell_health);
         self.expiries.warn(self.house);
         self.report_uses();
         self.read_changed_files();

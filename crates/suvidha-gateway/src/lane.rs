@@ -76,8 +76,14 @@ pub(crate) async fn serve(
     for (door, listener) in doors {
         let listener = TcpListener::from_std(listener)?;
         let entrance = Entrance { door, lane, phase: phase.clone(), _alive: alive.clone() };
-        entrances.push(Arc::clone(&entrance.door));
+        let door = Arc::clone(&entrance.door);
+        entrances.push(Arc::clone(&door));
         tokio::spawn(entrance.accept(listener));
+        tokio::spawn(async move {
+            if let Some(recorder) = &door.recorder {
+                recorder.wake(lane).await;
+            }
+        });
     }
     drop(alive);
     let mut over = phase;

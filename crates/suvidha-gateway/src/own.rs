@@ -78,11 +78,8 @@ pub(crate) fn respond(
     let pem = |pem: String| document("application/x-pem-file", pem);
     let mut response = match endpoint {
         Endpoint::Healthz => document("application/json", "{\"status\":\"ok\"}"),
-        Endpoint::Readyz if visit.door.plane.is_draining() => {
-            let mut response = document("application/json", "{\"status\":\"draining\"}");
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            response
-        }
+        Endpoint::Readyz if visit.door.plane.is_draining() => unready("{\"status\":\"draining\"}"),
+        Endpoint::Readyz if visit.door.check_ledger().is_err() => unready("{\"status\":\"not-recording\"}"),
         Endpoint::Readyz => document("application/json", "{\"status\":\"ready\"}"),
         Endpoint::Errors if html => page(&list_page()),
         Endpoint::Errors => json_document(&catalogue::errors().iter().map(as_json).collect()),
@@ -114,6 +111,12 @@ fn missing(words: &str) -> Error {
 fn document(content_type: &'static str, body: impl Into<Bytes>) -> Response<Content> {
     let mut response = Response::new(Content::Whole(body.into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn unready(why: &'static str) -> Response<Content> {
+    let mut response = document("application/json", why);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }
 

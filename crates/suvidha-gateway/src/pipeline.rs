@@ -19,7 +19,7 @@ use std::time::Duration;
 use gstn::headers::X_REQUEST_ID;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -31,6 +31,7 @@ use self::settle::{Record, Settlement};
 use crate::body::{AnswerBody, Content};
 use crate::error::{Error, Kind};
 use crate::plane::Door;
+use crate::recorder::Unrecorded;
 use crate::site::Site;
 use crate::wire::{CallOnLine, HeadFault};
 use crate::{aspapi, getkey, own, setasppubcer};
@@ -77,9 +78,8 @@ pub(crate) async fn answer(
     on_line: Option<CallOnLine>,
     fault: Option<HeadFault>,
 ) -> Response<AnswerBody> {
-    let mut settlement = Box::new(Settlement::open(&visit.door));
+    let mut settlement = Box::new(Settlement::open(&visit.door, visit.lane));
     let record = &mut settlement.record;
-    let request_id = record.request_id;
     let (head, body) = request.into_parts();
     let shares_its_connection = head.version >= Version::HTTP_2;
     let waits_for_leave = head.headers.contains_key(EXPECT);
@@ -88,17 +88,16 @@ pub(crate) async fn answer(
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
-    let mut response = outcome.unwrap_or_else(|error| {
-        record.failed(&error);
-        let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
-        error.response(request_id, always_200).map(|body| Content::Whole(body.into()))
-    });
-    record.status = response.status();
+    let response = outcome.unwrap_or_else(|error| refusal(error, record));
+    record.status = Some(response.status());
     let draining = visit.door.plane.is_draining();
-    if !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await) {
+    let closes =
+        !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await);
+    let mut response = recorded(response, &mut settlement).await;
+    if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.headers_mut().insert(X_REQUEST_ID, header(request_id));
+    response.headers_mut().insert(X_REQUEST_ID, header(settlement.record.request_id));
     response.map(|content| AnswerBody::new(content, settlement, on_line))
 }
 
@@ -119,10 +118,37 @@ async fn stages(
         Destination::OfItself(question, call) => aspapi::respond(question, call, visit, record),
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
+            visit.door.check_ledger()?;
             let call = admit::admit(call)?;
             record.admitted = true;
             forward::forward(call, body, record).await
         }
+    }
+}
+
+/// The answer to a call that is refused, or has failed.
+fn refusal(mut error: Error, record: &mut Record) -> Response<Content> {
+    record.failed(&error);
+    if record.getkey {
+        let txn = record.txn.as_ref().and_then(|txn| txn.to_str().ok()).unwrap_or_default();
+        error = error.of_getkey(txn.trim());
+    }
+    let always_200 = record.asp.as_ref().is_some_and(|asp| asp.always_200);
+    let response = error.response(record.request_id, always_200);
+    record.status = Some(response.status());
+    response.map(|body| Content::Whole(body.into()))
+}
+
+/// `response`, when it may begin. A whole answer waits here for its entry; of a streamed one it is the end that waits, in
+/// [`AnswerBody`].
+async fn recorded(response: Response<Content>, settlement: &mut Settlement) -> Response<Content> {
+    let Content::Whole(body) = response.body() else { return response };
+    let record = &mut settlement.record;
+    record.bytes_out = if record.method == Some(Method::HEAD) { 0 } else { body.len() as u64 };
+    settlement.enter_given();
+    match poll_fn(|cx| settlement.poll_written(cx)).await {
+        Ok(()) => response,
+        Err(Unrecorded) => refusal(Error::new(Kind::Unrecorded), &mut settlement.record),
     }
 }
 

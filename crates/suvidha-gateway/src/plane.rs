@@ -16,9 +16,11 @@ use tokio::time::sleep;
 use tracing::error;
 
 use crate::attempts::Attempts;
+use crate::error::{Error, Kind};
 use crate::gcra::Limiter;
 use crate::keeper::Errand;
 use crate::metrics::Metrics;
+use crate::recorder::Recorder;
 use crate::site::Site;
 use crate::{aspapi, getkey};
 
@@ -37,6 +39,8 @@ pub(crate) struct Plane {
     draining: AtomicBool,
     /// New calls are refused.
     closing: AtomicBool,
+    /// What is left of the calls ends now.
+    cut_off: AtomicBool,
     /// What was used since the registry was last told, for each thread.
     touched: Vec<Mutex<HashMap<Used, Timestamp>>>,
 }
@@ -65,6 +69,7 @@ impl Plane {
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            cut_off: AtomicBool::new(false),
             touched: (0..threads).map(|_| Mutex::default()).collect(),
         })
     }
@@ -104,6 +109,10 @@ impl Plane {
         self.closing.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn announce_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -111,6 +120,11 @@ impl Plane {
     pub(crate) fn close(&self) {
         self.announce_drain();
         self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cut_off(&self) {
+        self.close();
+        self.cut_off.store(true, Ordering::Relaxed);
     }
 }
 
@@ -127,13 +141,20 @@ pub(crate) struct Door {
     /// How often ASPs replace their certificates.
     pub(crate) setasppubcer: Limiter<AspId>,
     pub(crate) aspapi: aspapi::Memory,
+    /// Where its calls are recorded, if anywhere.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// How often a full entrance looks whether a connection has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Door {
-    pub(crate) fn new(plane: Arc<Plane>, address: SocketAddr, site: Site) -> Self {
+    pub(crate) fn new(
+        plane: Arc<Plane>,
+        address: SocketAddr,
+        site: Site,
+        recorder: Option<Recorder>,
+    ) -> Self {
         Self {
             plane,
             environment: site.environment,
@@ -144,6 +165,15 @@ impl Door {
             passwords: Attempts::new(),
             setasppubcer: Limiter::new(1 << 16),
             aspapi: aspapi::Memory::new(),
+            recorder,
+        }
+    }
+
+    /// Nothing may be done for an ASP that could not be written down.
+    pub(crate) fn check_ledger(&self) -> Result<(), Error> {
+        match &self.recorder {
+            Some(recorder) if !recorder.is_writing() => Err(Error::new(Kind::NotRecording)),
+            _ => Ok(()),
         }
     }
 

@@ -67,6 +67,7 @@ pub(crate) async fn respond(
     if call.head.method != Method::POST {
         return Err(Error::wrong_method("POST".to_owned()));
     }
+    visit.door.check_ledger()?;
     let (plane, limiter) = (&visit.door.plane, &visit.door.setasppubcer);
     let now = plane.seam.now();
     if let Some(wait) = limiter.wait(Rate::per_minute(PER_ASP), &asp.aspid, now) {

@@ -82,6 +82,9 @@ pub enum StartError {
     /// The registry could not be read.
     #[error("cannot read the registry: {0}")]
     Registry(#[from] suvidha_store::StoreError),
+    /// A ledger that cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] suvidha_store::ledger::LedgerError),
     /// Something that is fixed until a restart.
     #[error("{what} cannot be changed by a reload; restart the gateway")]
     FixedUntilRestart {

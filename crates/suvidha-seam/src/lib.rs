@@ -32,7 +32,11 @@ pub fn random_bytes<const N: usize>(rng: &dyn Rng) -> [u8; N] {
 
 /// A new UUIDv7: ordered by time, unique by randomness.
 pub fn uuid_v7(clock: &dyn Clock, rng: &dyn Rng) -> Uuid {
-    let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
+    uuid_v7_at(clock.now(), rng)
+}
+
+fn uuid_v7_at(at: Timestamp, rng: &dyn Rng) -> Uuid {
+    let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes::<10>(rng)).into_uuid()
 }
 
@@ -64,6 +68,11 @@ impl Seam {
     /// A new UUIDv7.
     pub fn uuid(&self) -> Uuid {
         uuid_v7(&*self.clock, &*self.rng)
+    }
+
+    /// A new UUIDv7 of a time that is known already.
+    pub fn uuid_at(&self, at: Timestamp) -> Uuid {
+        uuid_v7_at(at, &*self.rng)
     }
 }
 

@@ -1,18 +1,20 @@
 //! For tests only: starts a real gateway and sandbox on free ports.
 //!
-//! What a test gets is what an operator runs, in this process: a registry in a file, a gateway with threads of its own, a
-//! simulated GSTN with its certificate. The gateway serves both environments, each with credentials of its own at the one
-//! simulated GSTN. The clock may be held ([`World::at`]); the ports are free ones; everything is gone when the [`World`]
-//! is dropped.
+//! What a test gets is what an operator runs, in this process: a registry and ledgers in files, a gateway with threads of
+//! its own, a simulated GSTN with its certificate. The gateway serves both environments, each with credentials of its own
+//! at the one simulated GSTN. The clock may be held ([`World::at`]); the ports are free ones; everything is gone when the
+//! [`World`] is dropped.
 
 mod asp;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use asp::{Answer, EnrolledAsp, Session};
 use gstn::{AspId, Environment};
-use suvidha_gateway::config::{Config, EnvironmentConfig, Upstream};
+use suvidha_gateway::config::{Config, EnvironmentConfig, Ledger, Upstream};
 use suvidha_gateway::{Gateway, Running};
 use suvidha_sandbox::{ClientCredentials, Latency, Sandbox};
 pub use suvidha_sandbox::{NewTaxpayer, Taxpayer};
@@ -40,7 +42,10 @@ pub struct World {
     pub sandbox: EnrolledAsp,
     /// The same ASP's GetKey, in the production environment.
     pub production: EnrolledAsp,
-    gateway: RunningGateway,
+    /// `None` while it is being restarted: a ledger has one writer.
+    gateway: Option<RunningGateway>,
+    /// How many other gateways were started.
+    others: AtomicUsize,
     seam: Seam,
     directory: TempDir,
 }
@@ -92,7 +97,8 @@ impl World {
         Ok(Self {
             sandbox: enrol(Environment::Sandbox)?,
             production: enrol(Environment::Production)?,
-            gateway: RunningGateway::start(&gstn, registry.clone(), &seam)?,
+            gateway: Some(RunningGateway::start(&gstn, registry.clone(), ledger_in(&directory), &seam)?),
+            others: AtomicUsize::new(0),
             gstn,
             registry,
             aspid: asp.aspid,
@@ -104,12 +110,17 @@ impl World {
 
     /// Where the gateway serves the sandbox environment, as `http://…`.
     pub fn gateway_url(&self) -> String {
-        self.gateway.url(Environment::Sandbox)
+        self.url(Environment::Sandbox)
     }
 
     /// Where the gateway serves an environment, as `http://…`.
     pub fn url(&self, environment: Environment) -> String {
-        self.gateway.url(environment)
+        self.gateway.as_ref().map(|gateway| gateway.url(environment)).unwrap_or_default()
+    }
+
+    /// Where the gateway records the calls of an environment.
+    pub fn ledger(&self, environment: Environment) -> PathBuf {
+        ledger_in(&self.directory).file(environment)
     }
 
     /// The clock that everything here goes by, and the randomness.
@@ -125,21 +136,29 @@ impl World {
         EnrolledAsp::enrol(&self.registry, aspid, environment, &self.seam)
     }
 
-    /// One more gateway on the same registry and key file, as another process would start it: nothing in memory is shared.
+    /// One more gateway on the same registry and key file, as another process would start it: nothing in memory is shared,
+    /// and it has ledgers of its own.
     ///
     /// # Errors
     /// Whatever keeps it from starting.
     pub fn another_gateway(&self) -> Result<RunningGateway, Failure> {
-        RunningGateway::start(&self.gstn, open_registry(&self.directory, &self.seam)?, &self.seam)
+        let other = self.others.fetch_add(1, Ordering::Relaxed) + 1;
+        let ledger = Ledger::new(self.directory.path().join(format!("ledger-of-another-{other}")));
+        self.start_gateway(ledger)
     }
 
-    /// Puts another gateway, on other ports, in the place of the one that is running; that one ends every call at once.
+    /// Ends the running gateway, and every call with it, and puts another one on other ports in its place.
     ///
     /// # Errors
     /// Whatever keeps it from starting.
     pub fn restart_gateway(&mut self) -> Result<(), Failure> {
-        self.gateway = self.another_gateway()?;
+        self.gateway = None;
+        self.gateway = Some(self.start_gateway(ledger_in(&self.directory))?);
         Ok(())
+    }
+
+    fn start_gateway(&self, ledger: Ledger) -> Result<RunningGateway, Failure> {
+        RunningGateway::start(&self.gstn, open_registry(&self.directory, &self.seam)?, ledger, &self.seam)
     }
 
     /// A new taxpayer, whose user name is made up and whose OTP is the sandbox's.
@@ -152,9 +171,14 @@ impl World {
 }
 
 impl RunningGateway {
-    fn start(gstn: &suvidha_sandbox::Running, registry: Registry, seam: &Seam) -> Result<Self, Failure> {
+    fn start(
+        gstn: &suvidha_sandbox::Running,
+        registry: Registry,
+        ledger: Ledger,
+        seam: &Seam,
+    ) -> Result<Self, Failure> {
         let environments = Environment::ALL.map(|own| configuration(own, gstn)).into();
-        let config = Config { threads: 1, environments, ..Config::default() };
+        let config = Config { threads: 1, ledger: Some(ledger), environments, ..Config::default() };
         Ok(Self(Gateway::start(config, registry, seam.clone())?))
     }
 
@@ -167,6 +191,11 @@ impl RunningGateway {
 fn open_registry(directory: &TempDir, seam: &Seam) -> Result<Registry, Failure> {
     let keys = SealingKeys::from_file(&directory.path().join("sealing.key"))?;
     Ok(Registry::open(&directory.path().join("registry.sqlite"), keys, seam.clone())?)
+}
+
+/// The ledgers of a world's own gateway.
+fn ledger_in(directory: &TempDir) -> Ledger {
+    Ledger::new(directory.path().join("ledger"))
 }
 
 fn configuration(environment: Environment, gstn: &suvidha_sandbox::Running) -> EnvironmentConfig {

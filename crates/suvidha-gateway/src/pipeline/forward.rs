@@ -1,9 +1,11 @@
 //! Fifth, and the only stage that talks to GSTN: it takes an admitted call and nothing else, and where it goes
 //! stands in the configuration, not in the call.
 //!
-//! Bodies pass as they are, in both directions. Only the beginning of an answer is looked at, for its
-//! `status_cd` and `error_cd`. Redirects are not followed.
+//! Bodies pass as they are, in both directions. Only the beginning of an answer is looked at, for its `status_cd` and
+//! `error_cd`, and for the `expiry` of a taxpayer's session. Redirects are not followed.
 
+mod consent;
+mod glimpse;
 mod headers;
 
 use std::future::poll_fn;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use gstn::catalogue::Origin;
-use gstn::envelope::{StatusCd, peek};
+use gstn::envelope::StatusCd;
 use gstn::headers::X_GSP_ERROR_ORIGIN;
 use http::header::{CONTENT_LENGTH, LINK};
 use http::{HeaderValue, Method, Request, Response};
@@ -19,6 +21,8 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
+use self::consent::Authentication;
+pub(crate) use self::glimpse::Glimpse;
 pub(super) use self::headers::PASSED_ON;
 use super::Call;
 use super::admit::Admitted;
@@ -44,6 +48,7 @@ pub(crate) async fn forward(
     let method = call.head.method.clone();
     let flow = Flow::new(&body);
     record.request_body = Some(Arc::clone(&flow));
+    let authentication = Authentication::of(&call.head, call.stage.target());
     let request = request(call, body, upstream, &flow)?;
     let begun = Instant::now();
     let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
@@ -55,11 +60,13 @@ pub(crate) async fn forward(
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::answer(head.headers, head.status, &method, upstream);
-    note_outcome(&mut response, start.bytes(), record);
+    let mut glimpse = Glimpse::new(authentication);
+    glimpse.at(start.bytes(), matches!(start, Start::Whole(_)), record);
+    mark_error(&mut response, record);
     Ok(response.map(|()| match start {
         Start::Whole(bytes) => Content::Whole(bytes),
         Start::Part(bytes) => {
-            Content::Streaming(Box::new(Streaming::new(exchange, bytes, site.timeouts.answer_idle())))
+            Content::Streaming(Box::new(Streaming::new(exchange, bytes, glimpse, site.timeouts.answer_idle())))
         }
     }))
 }
@@ -122,21 +129,16 @@ async fn next_piece(exchange: &mut Exchange, site: &Site) -> Result<Option<Bytes
     }
 }
 
-/// Says in the record, and in headers of our own, what GSTN's answer amounts to.
-fn note_outcome(response: &mut Response<()>, start: &[u8], record: &mut Record) {
-    let seen = peek(start);
-    record.status_cd = seen.status_cd;
+/// Says in headers of our own, and in the record, whether GSTN's answer is an error.
+fn mark_error(response: &mut Response<()>, record: &mut Record) {
     let failed = response.status().is_client_error() || response.status().is_server_error();
-    if !failed && seen.status_cd.is_none_or(StatusCd::is_success) {
+    if !failed && record.status_cd.is_none_or(StatusCd::is_success) {
         return;
     }
     record.origin = Some(Origin::Gstn);
     let headers = response.headers_mut();
     headers.insert(X_GSP_ERROR_ORIGIN, HeaderValue::from_static(Origin::Gstn.as_str()));
-    if let Some(code) = seen.error_cd {
-        if let Some(link) = help_link(&code) {
-            headers.insert(LINK, link);
-        }
-        record.error_cd = Some(code.chars().filter(|c| !c.is_control()).take(40).collect());
+    if let Some(link) = record.error_cd.as_deref().and_then(help_link) {
+        headers.insert(LINK, link);
     }
 }

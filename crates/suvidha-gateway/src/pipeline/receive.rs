@@ -54,7 +54,7 @@ pub(crate) fn receive(
         return Err(refused_head(fault));
     }
     let site = visit.door.site.load_full();
-    record.method.clone_from(&head.method);
+    record.method = Some(head.method.clone());
     record.claimed = aspid(&head.headers).ok();
     record.txn = head.headers.get(TXN).cloned();
     record.gstin = head.headers.get(GSTIN).cloned();

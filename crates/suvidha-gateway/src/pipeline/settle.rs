@@ -1,23 +1,31 @@
 //! Last, because only now is everything known; and for every call, because [`Settlement`] settles when it is
 //! dropped: after the last byte, when the ASP hangs up, when GSTN dies, when a stage panics.
 //!
-//! It writes one log line, with no payload and no secret.
+//! A call is entered in the ledger once it is known how it ends, and its answer may not end before that is on disk. When it
+//! is over it writes one log line, with no payload and no secret.
+
+mod entry;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
 use gstn::{AspId, Environment};
 use http::{HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
 use suvidha_store::AspEntry;
+use suvidha_store::ledger::{ConsentChange, Entry, Outcome, Ticket};
 use uuid::Uuid;
 
+pub(crate) use self::entry::words;
 use crate::body::Flow;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::metrics::{Metrics, Settled};
-use crate::plane::{Door, Plane};
+use crate::plane::Door;
+use crate::recorder::{Recorder, Unrecorded};
 
 /// The longest text of an ASP's that the log repeats.
 const LONGEST: usize = 64;
@@ -25,13 +33,16 @@ const LONGEST: usize = 64;
 /// What is known of a call.
 pub(crate) struct Record {
     pub(crate) request_id: Uuid,
+    /// When it began.
+    pub(crate) at: Timestamp,
     /// Whose call it is; of one that was refused for its credentials, whose it says it is.
     pub(crate) asp: Option<Arc<AspEntry>>,
     /// That it is the call of `asp` was proven by credentials, and not only said.
     pub(crate) proven: bool,
     /// The header `aspid`, of whoever sends it.
     pub(crate) claimed: Option<AspId>,
-    pub(crate) method: Method,
+    /// `None` until the head was understood.
+    pub(crate) method: Option<Method>,
     pub(crate) txn: Option<HeaderValue>,
     pub(crate) gstin: Option<HeaderValue>,
     pub(crate) ip_usr: Option<HeaderValue>,
@@ -42,47 +53,81 @@ pub(crate) struct Record {
     pub(crate) version: Option<String>,
     /// One of our own endpoints, which are nobody's calls.
     pub(crate) own: bool,
+    /// A GetKey call, whose failures have a form of their own.
+    pub(crate) getkey: bool,
     /// It passed [`admit`](super::admit).
     pub(crate) admitted: bool,
     /// The head of GSTN's answer came, whatever it said.
     pub(crate) gstn_answered: bool,
-    pub(crate) status: StatusCode,
+    /// Of the answer; `None` until there is one.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) status_cd: Option<StatusCd>,
     pub(crate) error_cd: Option<String>,
     pub(crate) origin: Option<Origin>,
+    /// What it did to a taxpayer's session.
+    pub(crate) consent: Option<ConsentChange>,
     pub(crate) request_body: Option<Arc<Flow>>,
     pub(crate) bytes_out: u64,
     /// From the request being handed to a connection until its answer could be released.
     pub(crate) at_gstn: Option<Duration>,
-    /// The answer was given to its end.
-    pub(crate) whole: bool,
-    environment: Environment,
+    /// How it ended, once that is known.
+    pub(crate) outcome: Option<Outcome>,
+    /// It is answered with an error that is not GSTN's.
+    refused: bool,
     detail: Option<String>,
     started: Instant,
 }
 
 impl Record {
+    fn open(door: &Door) -> Self {
+        let at = door.plane.seam.now();
+        Self {
+            request_id: door.plane.seam.uuid_at(at),
+            at,
+            asp: None,
+            proven: false,
+            claimed: None,
+            method: None,
+            txn: None,
+            gstin: None,
+            ip_usr: None,
+            appver: None,
+            api: None,
+            action: None,
+            version: None,
+            own: false,
+            getkey: false,
+            admitted: false,
+            gstn_answered: false,
+            status: None,
+            status_cd: None,
+            error_cd: None,
+            origin: None,
+            consent: None,
+            request_body: None,
+            bytes_out: 0,
+            at_gstn: None,
+            outcome: None,
+            refused: false,
+            detail: None,
+            started: Instant::now(),
+        }
+    }
+
     /// The call failed, on our side of GSTN.
     pub(crate) fn failed(&mut self, error: &Error) {
+        self.refused = true;
         self.error_cd = Some(error.code().to_owned());
         self.origin = Some(error.origin());
         self.detail = error.detail().map(str::to_owned);
     }
 
-    fn outcome(&self) -> &'static str {
-        match (self.whole, &self.error_cd) {
-            (true, _) => "answered",
-            (false, Some(_)) => "broken-off",
-            (false, None) => "abandoned",
-        }
-    }
-
-    fn count(&self, metrics: &Metrics) {
+    fn count(&self, environment: Environment, metrics: &Metrics) {
         metrics.settle(&Settled {
-            environment: self.environment,
+            environment,
             api: self.api.as_deref(),
-            status: self.status,
-            outcome: self.outcome(),
+            status: self.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            outcome: self.outcome.map_or("", Outcome::as_str),
             origin: self.origin,
             error_cd: self.error_cd.as_deref(),
             bytes_in: self.request_body.as_ref().map_or(0, |flow| flow.taken()),
@@ -92,21 +137,20 @@ impl Record {
         });
     }
 
-    fn log(&self) {
-        let outcome = self.outcome();
+    fn log(&self, environment: Environment) {
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     target: "suvidha::call",
                     request_id = %self.request_id,
-                    environment = self.environment.as_str(),
+                    environment = environment.as_str(),
                     aspid = self.asp.as_ref().map(|asp| asp.aspid.as_str()),
                     txn = text(self.txn.as_ref()),
                     gstin = text(self.gstin.as_ref()),
                     api = self.api.as_deref(),
                     action = self.action.as_deref(),
                     version = self.version.as_deref(),
-                    status = self.status.as_u16(),
+                    status = self.status.map(|status| status.as_u16()),
                     status_cd = self.status_cd.map(StatusCd::as_str),
                     error_cd = self.error_cd.as_deref(),
                     origin = self.origin.map(Origin::as_str),
@@ -114,7 +158,7 @@ impl Record {
                     bytes_out = self.bytes_out,
                     gstn_ms = self.at_gstn.map(milliseconds),
                     total_ms = milliseconds(self.started.elapsed()),
-                    outcome,
+                    outcome = self.outcome.map(Outcome::as_str),
                     detail = self.detail.as_deref(),
                 )
             };
@@ -126,51 +170,75 @@ impl Record {
 /// A call that will be settled.
 pub(crate) struct Settlement {
     pub(crate) record: Record,
-    plane: Arc<Plane>,
+    door: Arc<Door>,
+    lane: usize,
+    /// Of the entry that the answer waits for.
+    ticket: Option<Ticket>,
 }
 
 impl Settlement {
-    pub(crate) fn open(door: &Door) -> Self {
+    pub(crate) fn open(door: &Arc<Door>, lane: usize) -> Self {
         door.plane.calls.fetch_add(1, Ordering::Relaxed);
-        let record = Record {
-            request_id: door.plane.seam.uuid(),
-            asp: None,
-            proven: false,
-            claimed: None,
-            method: Method::GET,
-            txn: None,
-            gstin: None,
-            ip_usr: None,
-            appver: None,
-            api: None,
-            action: None,
-            version: None,
-            own: false,
-            admitted: false,
-            gstn_answered: false,
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            status_cd: None,
-            error_cd: None,
-            origin: None,
-            request_body: None,
-            bytes_out: 0,
-            at_gstn: None,
-            whole: false,
-            environment: door.environment,
-            detail: None,
-            started: Instant::now(),
+        Self { record: Record::open(door), door: Arc::clone(door), lane, ticket: None }
+    }
+
+    /// All is known of the call and its answer will be given to its end: enters it in the ledger. The answer must not end
+    /// before [`poll_written`](Self::poll_written) lets it.
+    pub(crate) fn enter_given(&mut self) {
+        let lane = self.lane;
+        let outcome = if self.record.refused { Outcome::Refused } else { Outcome::Answered };
+        if let Some((recorder, entry)) = self.entry(outcome) {
+            self.ticket = recorder.submit(lane, entry, outcome == Outcome::Answered);
+        }
+    }
+
+    /// The answer was not given, or not to its end: enters the call, for which nobody waits any more.
+    pub(crate) fn enter_late(&mut self, outcome: Outcome) {
+        if let Some((recorder, entry)) = self.entry(outcome) {
+            recorder.submit_late(entry);
+        }
+    }
+
+    /// What is to be entered of the call, and where; once, and not of our own endpoints.
+    fn entry(&mut self, outcome: Outcome) -> Option<(&Recorder, Entry)> {
+        if self.record.outcome.is_some() {
+            return None;
+        }
+        self.record.outcome = Some(outcome);
+        let recorder = self.door.recorder.as_ref().filter(|_| !self.record.own)?;
+        Some((recorder, self.record.entry(outcome)))
+    }
+
+    /// Whether the answer may end, now that the call is entered.
+    pub(crate) fn poll_written(&mut self, cx: &Context<'_>) -> Poll<Result<(), Unrecorded>> {
+        let (Some(ticket), Some(recorder)) = (self.ticket, &self.door.recorder) else {
+            return Poll::Ready(Ok(()));
         };
-        Self { record, plane: Arc::clone(&door.plane) }
+        let written = ready!(recorder.poll_written(self.lane, ticket, cx));
+        self.ticket = None;
+        if written.is_err() {
+            self.record.outcome = Some(Outcome::Unrecorded);
+        }
+        Poll::Ready(written)
     }
 }
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        self.record.log();
-        if !self.record.own {
-            self.record.count(&self.plane.metrics);
+        if self.door.plane.is_cut_off() && self.record.outcome.is_none() {
+            self.record.failed(&Error::new(Kind::Draining));
+            self.enter_late(Outcome::BrokenOff);
         }
-        self.plane.calls.fetch_sub(1, Ordering::Relaxed);
+        self.enter_late(Outcome::Abandoned);
+        if let (Some(ticket), Some(recorder)) = (self.ticket, &self.door.recorder) {
+            recorder.forget(self.lane, ticket);
+        }
+        let Self { record, door, .. } = self;
+        record.log(door.environment);
+        if !record.own {
+            record.count(door.environment, &door.plane.metrics);
+        }
+        door.plane.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

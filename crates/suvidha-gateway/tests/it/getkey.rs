@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use suvidha_gateway::Gateway;
+use suvidha_gateway::config::{Config, Ledger};
 use suvidha_seam::{ManualClock, Rng, Seam, SystemRng};
 
 use crate::asp::Asp;
@@ -152,7 +153,9 @@ fn a_session_lasts_as_long_as_the_asp_is_told() {
 fn a_session_outlives_a_restart_and_is_good_at_every_gateway() {
     let asp = enrolled(StandIn::content().address);
     let seam = Seam { clock: asp.clock.clone(), rng: Arc::new(SystemRng) };
-    let second = Gateway::start(asp.stage.config.clone(), asp.registry().clone(), seam).unwrap();
+    let ledger = Some(Ledger::new(asp.stage.path("ledger of the second")));
+    let config = Config { ledger, ..asp.stage.config.clone() };
+    let second = Gateway::start(config, asp.registry().clone(), seam).unwrap();
     let message = asp.message();
     let post = request("POST", "/aspapi/v1.0/getKey", &message.headers, &message.body());
     let reply = Asp::connect(second.address(Sandbox).unwrap()).send(post).read().json();

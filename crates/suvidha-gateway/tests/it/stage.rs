@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gstn::{AspId, Environment};
-use suvidha_gateway::config::{Config, EnvironmentConfig, Upstream};
+use suvidha_gateway::config::{Config, EnvironmentConfig, Ledger, Upstream};
 use suvidha_gateway::{Gateway, Running};
 use suvidha_seam::Seam;
 use suvidha_store::{CredentialId, NewAsp, NewToken, Registry, SealingKeys};
@@ -51,7 +51,8 @@ pub(crate) fn set_with(upstream: SocketAddr, seam: Seam) -> Setting {
     let mut sandbox = EnvironmentConfig::new(Sandbox, any);
     sandbox.upstream = Some(at(&format!("http://{upstream}")));
     let environments = vec![sandbox, EnvironmentConfig::new(Production, any)];
-    let config = Config { threads: 2, environments, ..Config::default() };
+    let ledger = Some(Ledger::new(directory.path().join("ledger")));
+    let config = Config { threads: 2, ledger, environments, ..Config::default() };
     Setting { directory, registry, config, seam }
 }
 
