@@ -45,14 +45,14 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How much may be called. What is `None` was not set, and is as the next wider limits say: for a family those of the ASP, for
-/// an ASP those of its environment.
+/// How much may be called. What is `None` was not set: for the calls of an ASP as a whole it is as its environment says, and a
+/// family of APIs has no such limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// The rate in calls per second, sustained; at most 1,000,000.
     pub per_second: Option<Limit>,
-    /// How many calls may come at once before the rate is kept to; at most 1,000,000. It belongs to the rate: where a rate is
-    /// set without a burst, the burst is one second's worth of it.
+    /// How many calls may come at once before the rate is kept to; at most 1,000,000. It belongs to the rate: one
+    /// that is set without a burst does not take that of its environment.
     pub burst: Option<NonZeroU64>,
     /// How many calls may be under way at once; at most 1,000,000.
     pub concurrent: Option<Limit>,

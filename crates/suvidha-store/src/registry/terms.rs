@@ -32,8 +32,7 @@ pub struct Terms {
     pub expires_at: Option<Timestamp>,
     /// The limits of its calls as a whole.
     pub limits: Limits,
-    /// The limits of some families of APIs, each family once. Its calls are counted by themselves for what is set here, and
-    /// not for the same limit of the ASP.
+    /// The limits of some families of APIs, each family once. They hold for its calls beside those of the ASP as a whole.
     pub family_limits: Vec<(Family, Limits)>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use suvidha_store::{Limit, Limits, NewToken, Plan, PlanKind, Registry, TokenLookup, TopUp, Used};
+use suvidha_store::{NewToken, Registry, TokenLookup, Used};
 
 use crate::desk::{Desk, Sandbox, acme, who};
 
@@ -37,12 +37,6 @@ fn every_change_moves_the_version_and_nothing_else_does() {
     let (token, client) = (issue(), pair());
     let day = SignedDuration::from_hours(24);
     type Step<'a> = (&'a str, Box<dyn Fn() + 'a>);
-    let postpaid = Plan { kind: PlanKind::Postpaid, monthly_cap: None };
-    let top_up = TopUp { units: 1, expires_at: Some(desk.in_minutes(1)), note: None };
-    let limit_to_5 = || {
-        let limit = |limits: &mut Limits| limits.concurrent = Some(Limit::at_most(5));
-        desk.registry.change_limits(&aspid, Sandbox, None, limit).unwrap()
-    };
     let changes: Vec<Step<'_>> = vec![
         ("add", Box::new(|| _ = desk.an_asp())),
         ("suspend", Box::new(|| desk.registry.suspend(&aspid).unwrap())),
@@ -64,9 +58,6 @@ fn every_change_moves_the_version_and_nothing_else_does() {
         ("ASP secret", Box::new(|| _ = desk.registry.rotate_asp_secret(&aspid, Sandbox, day).unwrap())),
         ("end of overlap", Box::new(|| _ = desk.registry.retire_asp_secrets(&aspid, Sandbox).unwrap())),
         ("password", Box::new(|| _ = desk.registry.reset_password(&aspid, Sandbox).unwrap())),
-        ("plan", Box::new(|| desk.registry.set_plan(&aspid, Sandbox, postpaid).unwrap())),
-        ("top-up", Box::new(|| _ = desk.registry.top_up(&aspid, Sandbox, top_up.clone()).unwrap())),
-        ("limits", Box::new(|| _ = limit_to_5())),
         ("validity", Box::new(|| desk.registry.set_session_validity(&aspid, Some(60)).unwrap())),
         ("revoked sessions", Box::new(|| _ = desk.registry.revoke_sessions(&aspid, None).unwrap())),
         ("session key", Box::new(|| desk.registry.ensure_session_key(Sandbox).unwrap())),
@@ -83,8 +74,6 @@ fn every_change_moves_the_version_and_nothing_else_does() {
     desk.registry.touch(&[]).unwrap();
     desk.registry.retire_asp_secrets(&aspid, Sandbox).unwrap();
     desk.registry.set_session_validity(&aspid, Some(60)).unwrap();
-    desk.registry.set_plan(&aspid, Sandbox, postpaid).unwrap();
-    limit_to_5();
     desk.registry.ensure_session_key(Sandbox).unwrap();
     desk.registry.retire_session_key(Sandbox, 2).unwrap();
     desk.registry.enrol(&aspid, Sandbox).unwrap_err();

@@ -187,7 +187,8 @@ fn limits_are_set_one_by_one_for_an_asp_and_for_families_of_apis() {
 fn a_limit_that_is_none_is_refused_with_its_range() {
     let desk = Desk::new();
     let aspid = desk.an_asp();
-    let too_much: [(&str, u64, fn(&mut Limits, u64)); 5] = [
+    type Set = fn(&mut Limits, u64);
+    let too_much: [(&str, u64, Set); 5] = [
         ("rate per second", Limits::MOST_AT_ONCE, |l, n| l.per_second = Some(Limit::at_most(n))),
         ("burst", Limits::MOST_AT_ONCE, |l, n| l.burst = NonZeroU64::new(n)),
         ("concurrency", Limits::MOST_AT_ONCE, |l, n| l.concurrent = Some(Limit::at_most(n))),
@@ -204,6 +205,28 @@ fn a_limit_that_is_none_is_refused_with_its_range() {
             format!(r#"{field} "{}" is more than {most}; a rate or quota beyond that is no limit"#, most + 1)
         );
         assert_eq!(terms(&desk, &aspid, Sandbox), before);
+    }
+}
+
+#[test]
+fn a_gateway_hears_of_every_change_of_terms_and_of_nothing_else() {
+    let desk = Desk::new();
+    let aspid = desk.an_asp();
+    let gateway = desk.open(desk.keys.clone()).unwrap();
+    let postpaid = Plan { kind: PlanKind::Postpaid, monthly_cap: None };
+    let plan = || desk.registry.set_plan(&aspid, Sandbox, postpaid).unwrap();
+    let credit = || _ = desk.registry.top_up(&aspid, Sandbox, units(1, Some(desk.now() + DAY))).unwrap();
+    let five = |limits: &mut Limits| limits.concurrent = Some(Limit::at_most(5));
+    let limits = || _ = desk.registry.change_limits(&aspid, Sandbox, None, five).unwrap();
+    let changes: [(&str, &dyn Fn(), bool); 3] =
+        [("plan", &plan, false), ("top-up", &credit, true), ("limits", &limits, false)];
+    for (what, change, again) in changes {
+        for moves in [true, again] {
+            let before = gateway.version().unwrap();
+            change();
+            assert_eq!(gateway.version().unwrap() > before, moves, "{what}");
+            assert_eq!(gateway.snapshot().unwrap().asp(&aspid), desk.snapshot().asp(&aspid));
+        }
     }
 }
 
