@@ -5,22 +5,27 @@ use gstn::AspId;
 use ipnet::IpNet;
 use suvidha_seam::Seam;
 
+use self::balance::Ledgers;
 use crate::cli::Asp;
 use crate::config::network;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::registry::{Missing, RegistryPlace};
 
+mod balance;
 mod cert;
 mod client;
 mod enrol;
 mod handover;
+mod limits;
 mod password;
+mod plan;
 mod secret;
 mod sessions;
 mod set;
 mod show;
 mod token;
+mod topup;
 
 /// `suvidha asp …`.
 #[derive(Debug, Subcommand)]
@@ -51,6 +56,18 @@ pub(crate) enum AspCommand {
     },
     /// Change how an ASP is treated
     Set(set::Set),
+    /// Add to the credit that an ASP on a prepaid plan calls on; a running gateway follows within two seconds
+    ///
+    /// There is one balance and one expiry for an ASP and environment. After the expiry the balance cannot be used (GSP019),
+    /// until the next top-up, which revives what was left.
+    Topup(topup::Topup),
+    /// Show how an ASP pays and where it stands, or put it on another plan; a running gateway follows within two seconds
+    Plan(plan::ChangePlan),
+    /// Show how much an ASP may call, or change it; a running gateway follows within two seconds
+    ///
+    /// Each limit is a number, `none` for no limit, or `default` for the one of the environment, which the gateway's
+    /// configuration sets.
+    Limits(limits::ChangeLimits),
     /// Keep its ASP secrets, for GetKey and its sessions
     Secret {
         /// What to do.
@@ -101,13 +118,12 @@ pub(crate) fn run(command: Asp, output: Output, seam: &Seam) -> Result<(), Failu
     let missing =
         if matches!(command.command, AspCommand::Add(_)) { Missing::Create } else { Missing::Refuse };
     let registry = place.open(missing, seam)?;
+    let ledgers = || Ledgers::from_options(&command.place);
     match command.command {
         AspCommand::Add(new) => enrol::add(&registry, new, seam.now(), output),
         AspCommand::Enrol(enrol) => enrol::enrol(&registry, enrol, seam.now(), output),
-        AspCommand::List => output.show(&show::list(&registry, seam.now())?),
-        AspCommand::Show { aspid } => {
-            output.show(&show::one_with_credentials(&registry, &aspid, seam.now())?)
-        }
+        AspCommand::List => output.show(&show::list(&registry, &ledgers()?, seam.now())?),
+        AspCommand::Show { aspid } => output.show(&show::whole(&registry, &ledgers()?, &aspid, seam.now())?),
         AspCommand::Suspend { aspid } => {
             registry.suspend(&aspid)?;
             output.show(&show::one(&registry, &aspid)?)
@@ -121,6 +137,9 @@ pub(crate) fn run(command: Asp, output: Output, seam: &Seam) -> Result<(), Failu
             set.apply(&registry)?;
             output.show(&show::one(&registry, &aspid)?)
         }
+        AspCommand::Topup(top_up) => topup::run(&registry, &ledgers()?, top_up, seam.now(), output),
+        AspCommand::Plan(change) => plan::run(&registry, &ledgers()?, &change, seam.now(), output),
+        AspCommand::Limits(change) => limits::run(&registry, &change, output),
         AspCommand::Secret { command } => secret::run(&registry, command, seam, output),
         AspCommand::Cert { command } => cert::run(&registry, command, seam.now(), output),
         AspCommand::Password { command } => password::run(&registry, command, seam.now(), output),

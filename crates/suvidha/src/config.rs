@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use suvidha_gateway::config::GetKey;
+use suvidha_gateway::config::{GetKey, Ledger};
 use suvidha_seam::Seam;
 use suvidha_store::Registry;
 
@@ -51,8 +51,10 @@ pub(crate) struct Config {
     pub(crate) admin: Option<SocketAddr>,
     /// How long calls under way may take to finish when the gateway is told to stop.
     pub(crate) drain: Duration,
-    /// The gateway, but for its environments.
+    /// The gateway, but for its environments and its ledger.
     gateway: suvidha_gateway::config::Config,
+    /// Where calls are recorded.
+    ledger: Ledger,
     /// The environments, whose client secrets may be in the registry.
     environments: Environments,
     /// The simulated GSTN, for `suvidha sandbox`.
@@ -77,6 +79,11 @@ impl Config {
     /// gateway has, such as the variables of its environment.
     pub(crate) fn read_registry(file: &Path) -> Result<RegistryPlace, Failure> {
         Self::read_and_keep(file, |problem| problem.concerns("registry")).map(|config| config.registry)
+    }
+
+    /// Reads `file` for its `[ledger]` section alone; problems in other sections do not matter.
+    pub(crate) fn read_ledger(file: &Path) -> Result<Ledger, Failure> {
+        Self::read_and_keep(file, |problem| problem.concerns("ledger")).map(|config| config.ledger)
     }
 
     /// Reads `file` for what it says of GetKey alone; problems in other sections do not matter.
@@ -109,10 +116,8 @@ impl Config {
             log: Log::from_section(root.section("log")),
             admin: admin::from_section(root.section("admin"), &environments.listening()),
             drain: gateway.get("drain", Duration::from_secs(30)),
-            gateway: suvidha_gateway::config::Config {
-                ledger: Some(ledger::from_section(root.section("ledger"), base)),
-                ..gateway::from_section(gateway)
-            },
+            gateway: gateway::from_section(gateway),
+            ledger: ledger::from_section(root.section("ledger"), base),
             environments,
             simulator: simulator::from_section(root.section("simulator")),
         }
@@ -124,7 +129,8 @@ impl Config {
     /// A secret that is not there, or cannot be opened.
     pub(crate) fn gateway(&self, registry: &Registry) -> Result<suvidha_gateway::config::Config, Failure> {
         let environments = self.environments.resolve(registry)?;
-        Ok(suvidha_gateway::config::Config { environments, ..self.gateway.clone() })
+        let ledger = Some(self.ledger.clone());
+        Ok(suvidha_gateway::config::Config { environments, ledger, ..self.gateway.clone() })
     }
 }
 

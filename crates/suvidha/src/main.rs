@@ -16,6 +16,7 @@ mod explain;
 mod files;
 mod gst;
 mod gstin;
+mod india;
 mod keys;
 mod lock;
 mod logging;

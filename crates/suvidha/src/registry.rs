@@ -16,6 +16,11 @@ use crate::exit::{Exit, Failure};
 /// The data directory of `suvidha up`, where nothing else is said.
 pub(crate) const DEFAULT_DATA_DIR: &str = "suvidha-data";
 
+/// The data directory that the options of a command name, where they name no configuration.
+pub(crate) fn data_dir(options: &RegistryOptions) -> &Path {
+    options.data.as_deref().unwrap_or(Path::new(DEFAULT_DATA_DIR))
+}
+
 /// A registry on disk and the key that opens what is sealed in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RegistryPlace {
@@ -51,10 +56,9 @@ impl RegistryPlace {
 
     /// The registry that the options of a command name.
     pub(crate) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
-        match (&options.config, &options.data) {
-            (Some(file), _) => Config::read_registry(file),
-            (None, Some(data)) => Ok(Self::in_data_dir(data)),
-            (None, None) => Ok(Self::in_data_dir(Path::new(DEFAULT_DATA_DIR))),
+        match &options.config {
+            Some(file) => Config::read_registry(file),
+            None => Ok(Self::in_data_dir(data_dir(options))),
         }
     }
 
@@ -159,6 +163,7 @@ impl From<StoreError> for Failure {
             | E::SessionKeyNotFound { .. }
             | E::SessionKeyInUse { .. }
             | E::SessionKeysUsedUp { .. }
+            | E::CreditTakenBack { .. }
             | E::SecretNotFound(_) => Exit::Data,
             E::Busy => Exit::Unavailable,
             E::DiskFull | E::Database(_) => Exit::Io,

@@ -1,4 +1,4 @@
-//! What `suvidha asp` shows of an ASP: itself, whether it is enrolled, and all of its credentials.
+//! What `suvidha asp` shows of an ASP: itself, whether it is enrolled, on what terms it calls, and all of its credentials.
 
 use gstn::{AspId, Environment};
 use ipnet::IpNet;
@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{Registry, StoreError};
 
-use super::{cert, client, password, secret, token};
+use super::balance::Ledgers;
+use super::{cert, client, limits, password, plan, secret, token};
+use crate::exit::Failure;
 use crate::output::{Answer, fields, instant, table};
 
 /// An ASP without its credentials.
@@ -14,14 +16,17 @@ pub(super) fn one(registry: &Registry, aspid: &AspId) -> Result<AspRow, StoreErr
     registry.asp(aspid)?.map(AspRow::from).ok_or(StoreError::AspNotFound(*aspid))
 }
 
-/// An ASP with its credentials.
-pub(super) fn one_with_credentials(
+/// An ASP with its terms and its credentials.
+pub(super) fn whole(
     registry: &Registry,
+    ledgers: &Ledgers,
     aspid: &AspId,
     now: Timestamp,
-) -> Result<AspWithCredentials, StoreError> {
-    Ok(AspWithCredentials {
+) -> Result<WholeAsp, Failure> {
+    Ok(WholeAsp {
         asp: one(registry, aspid)?,
+        plans: plan::list(registry, ledgers, aspid, now)?,
+        limits: limits::list(registry, aspid)?,
         secrets: secret::list(registry, aspid, now)?,
         passwords: password::list(registry, aspid)?,
         certificates: cert::list(registry, aspid, now)?,
@@ -36,11 +41,12 @@ fn revocations(registry: &Registry, aspid: &AspId) -> Result<Vec<Revoked>, Store
     Ok(registry.sessions_valid_from(aspid)?.into_iter().map(revoked).collect())
 }
 
-/// Every ASP, with where it is enrolled.
-pub(super) fn list(registry: &Registry, now: Timestamp) -> Result<AspList, StoreError> {
+/// Every ASP, with where it is enrolled and how it pays.
+pub(super) fn list(registry: &Registry, ledgers: &Ledgers, now: Timestamp) -> Result<AspList, Failure> {
     let listed = |asp: suvidha_store::Asp| {
+        let plans = plan::list(registry, ledgers, &asp.aspid, now)?;
         let getkey = enrolments(registry, &asp.aspid, now)?;
-        Ok(Listed { asp: asp.into(), getkey })
+        Ok(Listed { asp: asp.into(), plans, getkey })
     };
     registry.asps()?.into_iter().map(listed).collect::<Result<_, _>>().map(AspList)
 }
@@ -164,6 +170,7 @@ impl Enrolled {
 struct Listed {
     #[serde(flatten)]
     asp: AspRow,
+    plans: plan::Plans,
     getkey: Vec<Enrolled>,
 }
 
@@ -176,7 +183,7 @@ impl Answer for AspList {
         if self.0.is_empty() {
             return "no ASP yet; take one in with `suvidha asp add`\n".to_owned();
         }
-        let row = |Listed { asp, getkey }: &Listed| {
+        let row = |Listed { asp, plans, getkey }: &Listed| {
             let getkey: Vec<_> = getkey.iter().map(Enrolled::words).collect();
             [
                 asp.aspid.clone(),
@@ -184,11 +191,12 @@ impl Answer for AspList {
                 asp.status.to_owned(),
                 asp.allowed_ips(),
                 asp.created_at.clone(),
+                plans.in_short(),
                 if getkey.is_empty() { "not enrolled".to_owned() } else { getkey.join("; ") },
             ]
         };
         table(
-            ["ASPID", "NAME", "STATUS", "MAY CALL FROM", "SINCE", "GETKEY"],
+            ["ASPID", "NAME", "STATUS", "MAY CALL FROM", "SINCE", "PLAN", "GETKEY"],
             &self.0.iter().map(row).collect::<Vec<_>>(),
         )
     }
@@ -201,11 +209,13 @@ struct Revoked {
     valid_from: String,
 }
 
-/// An ASP and what it proves itself with.
+/// An ASP, on what terms it calls, and what it proves itself with.
 #[derive(Serialize)]
-pub(super) struct AspWithCredentials {
+pub(super) struct WholeAsp {
     #[serde(flatten)]
     asp: AspRow,
+    plans: plan::Plans,
+    limits: limits::AllAgreed,
     secrets: secret::Secrets,
     passwords: password::Passwords,
     certificates: cert::Certificates,
@@ -214,7 +224,7 @@ pub(super) struct AspWithCredentials {
     client_credentials: client::ClientCredentials,
 }
 
-impl AspWithCredentials {
+impl WholeAsp {
     fn sessions_words(&self) -> String {
         if self.sessions.is_empty() {
             return "never revoked\n".to_owned();
@@ -224,9 +234,11 @@ impl AspWithCredentials {
     }
 }
 
-impl Answer for AspWithCredentials {
+impl Answer for WholeAsp {
     fn words(&self) -> String {
         let parts = [
+            ("Plans", self.plans.words()),
+            ("Limits", self.limits.words()),
             ("ASP secrets", self.secrets.words()),
             ("Account passwords", self.passwords.words()),
             ("Certificates", self.certificates.words()),

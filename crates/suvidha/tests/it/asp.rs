@@ -7,7 +7,7 @@ use crate::command::{Place, mode};
 const ADD: &str =
     "asp add --name Tax-Tools --contact-name Asha --email asha@example.in --phone +919876543210";
 
-fn added(place: &Place) -> String {
+pub(crate) fn added(place: &Place) -> String {
     place.json(ADD)["aspid"].as_str().unwrap().to_owned()
 }
 

@@ -22,6 +22,9 @@ fn the_help_texts() {
         "asp add --help",
         "asp enrol --help",
         "asp set --help",
+        "asp topup --help",
+        "asp plan --help",
+        "asp limits --help",
         "asp secret --help",
         "asp secret rotate --help",
         "asp cert --help",
@@ -76,6 +79,16 @@ fn a_wrong_command_line_ends_with_64() {
         "asp set 1234567890 --session-validity 46d",
         "asp add --name X --contact-name Y --email x@example.in --phone 1 --environment staging",
         "asp enrol 1234567890",
+        "asp topup 1234567890 --environment sandbox 1000",
+        "asp topup 1234567890 --environment sandbox many --expires 30d",
+        "asp topup 1234567890 --environment sandbox 1000 --expires soon",
+        "asp plan 1234567890 --environment sandbox free",
+        "asp plan 1234567890 --environment sandbox postpaid --monthly-cap 0",
+        "asp limits 1234567890",
+        "asp limits 1234567890 --environment sandbox --per-second 0",
+        "asp limits 1234567890 --environment sandbox --per-day 1000000000001",
+        "asp limits 1234567890 --environment sandbox --burst none",
+        "asp limits 1234567890 --environment sandbox --api-family gstr1 --per-day 5",
         "asp secret rotate 1234567890 --environment sandbox --overlap soon",
         "asp cert add 1234567890 asp.cer",
         "asp cert revoke 1234567890 first --environment sandbox",
@@ -131,7 +144,9 @@ fn every_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = place.run(&format!("completions {shell}"));
         assert_eq!(ended.code, 0, "{shell}");
-        assert!(ended.out.contains("ready-file"), "{shell} does not know an option of up");
+        for option in ["ready-file", "take-back", "monthly-cap", "api-family"] {
+            assert!(ended.out.contains(option), "{shell} does not know --{option}");
+        }
     }
 }
 

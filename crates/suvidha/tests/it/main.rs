@@ -18,6 +18,7 @@ mod sealing_key;
 mod secrets;
 mod serve;
 mod sessions;
+mod terms;
 mod tls;
 mod transcript;
 mod up;

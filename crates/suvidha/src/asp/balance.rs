@@ -1,0 +1,164 @@
+//! What is agreed with an ASP in an environment beside what it has used: the registry knows the one, the ledger the other.
+
+use std::path::PathBuf;
+
+use gstn::{AspId, Environment};
+use jiff::Timestamp;
+use serde::Serialize;
+use suvidha_gateway::config::Ledger;
+use suvidha_store::ledger::{LedgerError, LedgerReader};
+use suvidha_store::{PlanKind, Registry, Terms};
+
+use crate::cli::RegistryOptions;
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::india::last_day;
+use crate::output::{instant, warn};
+use crate::registry::data_dir;
+
+/// Where the ledgers are.
+pub(super) struct Ledgers(PathBuf);
+
+impl Ledgers {
+    /// The ledgers that belong to the registry which the options of a command name.
+    pub(super) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
+        match &options.config {
+            Some(file) => Ok(Self(Config::read_ledger(file)?.directory)),
+            None => Ok(Self(data_dir(options).join("ledger"))),
+        }
+    }
+
+    /// The units that were ever charged to an ASP on a prepaid plan; none where no gateway has begun a ledger yet.
+    pub(super) fn used(&self, aspid: &AspId, environment: Environment) -> Result<u64, LedgerError> {
+        match LedgerReader::open(&Ledger::file_in(&self.0, environment)) {
+            Ok(ledger) => ledger.charged(aspid),
+            Err(LedgerError::Missing { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same, where what is shown can do without: whatever keeps the ledger from being read is a warning.
+    fn used_or_warn(&self, aspid: &AspId, environment: Environment) -> Option<u64> {
+        match self.used(aspid, environment) {
+            Ok(units) => Some(units),
+            Err(error) => {
+                warn(format_args!("what was used in {environment} is unknown: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// How an ASP pays in an environment, and what is left of its credit.
+#[derive(Serialize)]
+pub(super) struct Standing {
+    pub(super) environment: Environment,
+    pub(super) plan: PlanKind,
+    monthly_cap: Option<u64>,
+    topped_up: i64,
+    /// Nothing where the ledger cannot be read.
+    used: Option<u64>,
+    balance: Option<i64>,
+    expires_at: Option<String>,
+    /// The last day of the credit, in India.
+    last_day: Option<String>,
+    expired: bool,
+}
+
+impl Standing {
+    /// How the ASP stands in `environment` at `now`.
+    pub(super) fn of(
+        registry: &Registry,
+        ledgers: &Ledgers,
+        aspid: &AspId,
+        environment: Environment,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let Terms { plan, topped_up, expires_at, .. } = registry.terms(aspid, environment)?;
+        let used = ledgers.used_or_warn(aspid, environment);
+        Ok(Self {
+            environment,
+            plan: plan.kind,
+            monthly_cap: plan.monthly_cap,
+            topped_up,
+            used,
+            balance: used.map(|used| topped_up.saturating_sub_unsigned(used)),
+            expires_at: expires_at.map(instant),
+            last_day: expires_at.map(|at| last_day(at).to_string()),
+            expired: expires_at.is_some_and(|at| at <= now),
+        })
+    }
+
+    /// For a list: `prepaid, 750 left until 2027-03-31`.
+    pub(super) fn in_short(&self) -> String {
+        match (self.plan, self.monthly_cap) {
+            (PlanKind::Prepaid, _) => {
+                let left = self.balance.map_or("unknown".to_owned(), |units| units.to_string());
+                let until = match &self.last_day {
+                    Some(day) if self.expired => format!(", expired after {day}"),
+                    Some(day) => format!(" until {day}"),
+                    None => String::new(),
+                };
+                format!("{}: prepaid, {left} left{until}", self.environment)
+            }
+            (PlanKind::Postpaid, Some(cap)) => {
+                format!("{}: postpaid, {cap} a month", self.environment)
+            }
+            (plan, _) => format!("{}: {plan}", self.environment),
+        }
+    }
+
+    /// Whether there is anything to tell of credit.
+    fn has_credit(&self) -> bool {
+        self.plan == PlanKind::Prepaid || self.last_day.is_some()
+    }
+
+    pub(super) fn balance(&self) -> String {
+        self.balance.map_or("unknown".to_owned(), |units| units.to_string())
+    }
+
+    pub(super) fn good_until(&self) -> String {
+        match &self.last_day {
+            Some(day) if self.expired => format!("{day} IST (expired)"),
+            Some(day) => format!("{day} IST"),
+            None => "-".to_owned(),
+        }
+    }
+
+    pub(super) fn monthly_cap(&self) -> String {
+        match (self.plan, self.monthly_cap) {
+            (PlanKind::Postpaid, Some(cap)) => cap.to_string(),
+            (PlanKind::Postpaid, None) => "none".to_owned(),
+            _ => "-".to_owned(),
+        }
+    }
+
+    /// The lines that tell of it, for [`fields`](crate::output::fields).
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("environment", self.environment.to_string()), ("plan", self.plan.to_string())];
+        if self.plan == PlanKind::Postpaid {
+            lines.push(("monthly cap", self.monthly_cap()));
+        }
+        if self.has_credit() {
+            let used = self.used.map_or("unknown".to_owned(), |units| units.to_string());
+            lines.extend([
+                ("topped up", self.topped_up.to_string()),
+                ("used", used),
+                ("balance", self.balance()),
+                ("good until", self.good_until()),
+            ]);
+        }
+        lines
+    }
+}
+
+/// What an ASP of another plan is not charged against.
+pub(super) fn advice(standing: &Standing, aspid: &str) -> String {
+    let Standing { plan, environment, .. } = standing;
+    match plan {
+        PlanKind::Prepaid => String::new(),
+        _ => format!(
+            "\nThe plan is {plan}: the credit is not used before `suvidha asp plan {aspid} --environment {environment} prepaid`.\n"
+        ),
+    }
+}
