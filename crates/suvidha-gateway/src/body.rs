@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use suvidha_store::ledger::Outcome;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::aspapi::Listing;
 use crate::config::Timeouts;
 use crate::error::{Error, Kind};
 use crate::pipeline::forward::Glimpse;
@@ -207,6 +208,7 @@ pub(crate) struct AnswerBody {
 pub(crate) enum Content {
     Whole(Bytes),
     Streaming(Box<Streaming>),
+    Listing(Box<Listing>),
 }
 
 /// A long answer of GSTN's, passed on piece by piece.
@@ -254,26 +256,32 @@ impl AnswerBody {
 
     /// The next piece that need not wait. `None`: what is left is the end.
     fn poll_beginning(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        let Content::Streaming(streaming) = &mut self.content else { return Poll::Ready(None) };
-        let next = ready!(streaming.poll_piece(cx));
+        let (next, is_over, mut glimpse) = match &mut self.content {
+            Content::Whole(_) => return Poll::Ready(None),
+            Content::Streaming(streaming) => {
+                (ready!(streaming.poll_piece(cx)), streaming.is_over(), Some(&mut streaming.glimpse))
+            }
+            Content::Listing(listing) => (ready!(listing.poll_piece(cx)), listing.is_over(), None),
+        };
         let Some(settlement) = &mut self.settlement else { return Poll::Ready(next) };
         let record = &mut settlement.record;
+        if let Some(Ok(piece)) = &next {
+            record.bytes_out += piece.len() as u64;
+            if let Some(glimpse) = &mut glimpse {
+                glimpse.passes(piece, record);
+            }
+            if !is_over {
+                return Poll::Ready(next);
+            }
+        }
+        if let Some(glimpse) = glimpse {
+            glimpse.end(record);
+        }
         let last = match next {
-            Some(Ok(piece)) => {
-                streaming.glimpse.passes(&piece, record);
-                record.bytes_out += piece.len() as u64;
-                if !streaming.is_over() {
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                Some(piece)
-            }
-            Some(Err(error)) => {
-                streaming.glimpse.end(record);
-                return Poll::Ready(Some(Err(error)));
-            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(piece)) => Some(piece),
             None => None,
         };
-        streaming.glimpse.end(record);
         settlement.enter_given();
         self.end = Some(last);
         Poll::Ready(None)
@@ -339,6 +347,7 @@ impl Body for AnswerBody {
         match &self.content {
             Content::Whole(bytes) => bytes.is_empty(),
             Content::Streaming(streaming) => streaming.is_over() && self.end.is_none(),
+            Content::Listing(listing) => listing.is_over() && self.end.is_none(),
         }
     }
 
@@ -350,6 +359,7 @@ impl Body for AnswerBody {
                     SizeHint::with_exact(rest + streaming.first.len() as u64)
                 })
             }
+            Content::Listing(_) => SizeHint::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::config::{Config, EnvironmentConfig, Ledger};
 use crate::keeper::{self, Errand};
 use crate::lane::{self, Phase};
 use crate::plane::{Door, Plane};
+use crate::readers::Readers;
 use crate::recorder::Recorder;
 use crate::site::{self, StartError};
 use crate::status::Status;
@@ -42,13 +43,16 @@ impl Gateway {
         let (errands, to_keeper) = mpsc::channel();
         let plane = Arc::new(Plane::new(&registry, seam, threads, errands)?);
         let recorders = recorders(&config, threads, &plane.seam)?;
+        let readers = config.ledger.as_ref().map(|_| Readers::start()).transpose()?;
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());
         for ((site, own), recorder) in sites.into_iter().zip(&config.environments).zip(recorders) {
             let environment = own.environment;
             let opened = lane::listen(own.listen, threads);
             let (address, of_each_thread) =
                 opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
-            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site, recorder)));
+            let ledger = config.ledger.as_ref().map(|ledger| ledger.file(environment));
+            let shelf = readers.as_ref().zip(ledger).map(|(readers, ledger)| readers.shelf(ledger));
+            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site, recorder, shelf)));
             listeners.push(of_each_thread.into_iter());
         }
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });

@@ -19,6 +19,7 @@ mod own;
 mod pipeline;
 mod plane;
 mod query;
+mod readers;
 mod recorder;
 mod sessions;
 mod setasppubcer;

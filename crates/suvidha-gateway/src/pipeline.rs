@@ -115,7 +115,7 @@ async fn stages(
         Destination::Own(endpoint, call) => own::respond(endpoint, &call, visit),
         Destination::GetKey(call) => getkey::respond(&call, visit, body, record).await,
         Destination::SetAspPubCer(call) => setasppubcer::respond(&call, visit, body, record).await,
-        Destination::OfItself(question, call) => aspapi::respond(question, call, visit, record),
+        Destination::OfItself(question, call) => aspapi::respond(question, call, visit, record).await,
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
             visit.door.check_ledger()?;

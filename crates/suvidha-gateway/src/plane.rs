@@ -20,6 +20,7 @@ use crate::error::{Error, Kind};
 use crate::gcra::Limiter;
 use crate::keeper::Errand;
 use crate::metrics::Metrics;
+use crate::readers::Shelf;
 use crate::recorder::Recorder;
 use crate::site::Site;
 use crate::{aspapi, getkey};
@@ -143,6 +144,8 @@ pub(crate) struct Door {
     pub(crate) aspapi: aspapi::Memory,
     /// Where its calls are recorded, if anywhere.
     pub(crate) recorder: Option<Recorder>,
+    /// Where what is recorded is read.
+    pub(crate) shelf: Option<Shelf>,
 }
 
 /// How often a full entrance looks whether a connection has ended.
@@ -154,6 +157,7 @@ impl Door {
         address: SocketAddr,
         site: Site,
         recorder: Option<Recorder>,
+        shelf: Option<Shelf>,
     ) -> Self {
         Self {
             plane,
@@ -166,6 +170,7 @@ impl Door {
             setasppubcer: Limiter::new(1 << 16),
             aspapi: aspapi::Memory::new(),
             recorder,
+            shelf,
         }
     }
 

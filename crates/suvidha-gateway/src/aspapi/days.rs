@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
+use suvidha_store::ledger::Filter;
 
 /// How a day may be written, for people.
 pub(super) const FORMS: &str =
@@ -51,9 +52,15 @@ fn number(text: &str, digits: usize) -> Option<i16> {
     right.then(|| text.parse().ok()).flatten()
 }
 
-/// The day in India at `instant`.
-pub(super) fn of(instant: Timestamp) -> Date {
-    ist().to_datetime(instant).date()
+/// The first instant of the month after that of `instant`, in India.
+pub(super) fn end_of_month(instant: Timestamp) -> Timestamp {
+    let last = ist().to_datetime(instant).date().last_of_month();
+    last.tomorrow().map_or(Timestamp::MAX, start)
+}
+
+/// The calls that began on that day in India.
+pub(super) fn filter(day: Date) -> Filter {
+    Filter { from: Some(start(day)), until: day.tomorrow().ok().map(start), ..Filter::default() }
 }
 
 /// The first instant of `day`, within what a timestamp can tell.
@@ -132,8 +139,13 @@ mod tests {
     fn a_day_begins_at_midnight_in_india() {
         let midnight: Timestamp = "2026-11-21T18:30:00Z".parse().unwrap();
         assert_eq!(start(date(2026, 11, 22)), midnight);
-        assert_eq!(of(midnight), date(2026, 11, 22));
-        assert_eq!(of(midnight - SignedDuration::from_micros(1)), date(2026, 11, 21));
+        let of_the_day = filter(date(2026, 11, 22));
+        assert_eq!(of_the_day.from, Some(midnight));
+        assert_eq!(of_the_day.until, Some(midnight + SignedDuration::from_hours(24)));
+        let end = "2026-11-30T18:30:00Z".parse().unwrap();
+        assert_eq!(end_of_month(midnight), end);
+        assert_eq!(end_of_month(end - SignedDuration::from_micros(1)), end);
+        assert_eq!(end_of_month(end), start(date(2027, 1, 1)));
         assert_eq!(written(midnight), "2026-11-22T00:00:00+05:30");
         assert_eq!(written_exactly(midnight), "2026-11-22T00:00:00.000000+05:30");
     }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_store::{AspStatus, CertificateEntry, CertificateState};
 
-use super::parameters::refuse_parameters;
+use super::parameters::{Parameters, wrong};
+use super::table::Format;
 use super::{Desk, answer, days};
 use crate::body::Content;
 use crate::config::{HeaderChecks, Identify};
@@ -67,9 +68,12 @@ struct Certificate {
 }
 
 pub(super) fn respond(desk: &Desk<'_>) -> Result<Response<Content>, Error> {
-    refuse_parameters(&desk.call.head)?;
+    let parameters = Parameters::read_of_one_row(&desk.call.head)?;
+    if parameters.format == Format::Csv && parameters.asks_for_format() {
+        return Err(wrong("The settings are no table: they come as JSON only."));
+    }
     let text = serde_json::to_vec(&setting(desk)).map_err(|error| Error::because(Kind::Internal, error))?;
-    Ok(answer(Content::Whole(text.into())))
+    Ok(answer(Format::Json, Content::Whole(text.into())))
 }
 
 fn setting(desk: &Desk<'_>) -> Setting {

@@ -125,8 +125,8 @@ fn witnessed<Stage>(
             Ok(asp)
         }
         Err(error) => {
-            let in_query = || snapshot.asp(&aspid_in_query?.parse().ok()?).map(Arc::clone);
-            record.asp = claimed(&call.head.headers, &snapshot).or_else(in_query);
+            record.claimed = record.claimed.or_else(|| aspid_in_query?.parse().ok());
+            record.asp = record.claimed.and_then(|aspid| snapshot.asp(&aspid)).map(Arc::clone);
             Err(error)
         }
     }

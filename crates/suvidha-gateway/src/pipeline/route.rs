@@ -123,7 +123,8 @@ enum Utility {
 
 /// The one at this path, in any version.
 fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
-    let words = "Of the /aspapi utility APIs this gateway offers getKey, setasppubcer and getapisetting, as /aspapi/v1.0/getKey.";
+    let words = "Of the /aspapi utility APIs this gateway offers getKey, setasppubcer, getapisetting, \
+                 apitxn/dailytxn, apitxn/dailysummary, dailytxnlog and consents, as /aspapi/v1.0/getKey.";
     let unknown = || Error::saying(Kind::UnknownPath, words);
     let [_, version, path @ ..] = segments else { return Err(unknown()) };
     let (name, utility) = match path {
@@ -134,7 +135,8 @@ fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
             (question.path(), Utility::OfItself(question))
         }
     };
-    if !is_version(version) {
+    let ours_alone = matches!(utility, Utility::OfItself(Question::Consents));
+    if !is_version(version) && !(ours_alone && version.eq_ignore_ascii_case("v1")) {
         return Err(unknown());
     }
     record.version = Some((*version).to_owned());

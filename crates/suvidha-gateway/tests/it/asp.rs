@@ -104,6 +104,12 @@ impl Asp {
         assert_eq!(self.until(b"\r\n\r\n").unwrap(), b"HTTP/1.1 100 Continue");
     }
 
+    /// Waits for the first bytes of an answer, and reads none.
+    #[track_caller]
+    pub(crate) fn starts_to_answer(&mut self) {
+        assert_eq!(self.stream.peek(&mut [0]).unwrap(), 1);
+    }
+
     /// Whether nothing comes for so long.
     pub(crate) fn is_silent(&mut self, how_long: Duration) -> bool {
         let before = self.stream.read_timeout().unwrap();

@@ -3,6 +3,7 @@
 
 mod admission;
 mod asp;
+mod aspapi;
 mod bad_http;
 mod credentials;
 mod enrolled;

@@ -204,6 +204,12 @@ fn it_is_written_down_nowhere() {
     assert!(soon(|| log::settled("txn", "PASSWORD-SECRECY").len() == 6));
     let text = log::text();
     assert_eq!(text.lines().find(|line| line.contains(password.as_str())), None);
+    for file in std::fs::read_dir(asp.stage.path("ledger")).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let found = bytes.windows(password.len()).any(|window| window == password.as_bytes());
+        assert!(!found, "{} has the password", path.display());
+    }
 }
 
 #[test]
