@@ -41,6 +41,7 @@ mod opening;
 mod queue;
 mod reader;
 mod schema;
+mod summary;
 mod usage;
 mod writer;
 
@@ -61,6 +62,7 @@ pub use self::filter::Filter;
 pub use self::health::Health;
 pub use self::opening::{Admitted, AspOpening, Opening};
 pub use self::reader::{LedgerReader, Order, Page};
+pub use self::summary::{By, DailyGroup, DailyKey, DailyPage, Group};
 pub use self::usage::Totals;
 pub use self::writer::{Observer, Release, Ticket, Writer};
 pub use crate::plan::PlanKind;

@@ -126,6 +126,12 @@ pub enum LedgerError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A summary would be longer than anybody reads.
+    #[error("the summary would have more than {most} groups; ask for fewer days, or for one ASP")]
+    TooManyGroups {
+        /// How many it may have.
+        most: usize,
+    },
     /// The writer's thread panicked, and goes on.
     #[error("the writer of the ledger {} panicked: {what}", path.display())]
     Panicked {

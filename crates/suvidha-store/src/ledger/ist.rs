@@ -18,6 +18,16 @@ pub(super) fn quarter(at: Timestamp) -> i64 {
     at.as_microsecond().div_euclid(QUARTER_US)
 }
 
+/// The quarter of the last instant before `at`.
+pub(super) fn quarter_before(at: Timestamp) -> i64 {
+    (at.as_microsecond() - 1).div_euclid(QUARTER_US)
+}
+
+/// The IST day that has this quarter of an hour.
+pub(super) fn day_of_quarter(quarter: i64) -> i64 {
+    (quarter.saturating_mul(QUARTER_US).saturating_add(AHEAD_US)).div_euclid(DAY_US)
+}
+
 /// The first instant of the day.
 pub(super) fn day_start(number: i64) -> Timestamp {
     Timestamp::from_microsecond(number.saturating_mul(DAY_US).saturating_sub(AHEAD_US))

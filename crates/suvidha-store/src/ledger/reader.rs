@@ -50,7 +50,7 @@ pub struct Page {
 }
 
 /// How many places of the ledger one transaction looks at.
-const STRIDE: u64 = 20_000;
+pub(super) const STRIDE: u64 = 20_000;
 /// How many of these one page takes.
 const STRIDES: u64 = 10;
 
@@ -149,7 +149,7 @@ impl LedgerReader {
 }
 
 /// The first and last place where entries that answer to `filter` can stand, by its times.
-fn bounds(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<(Seq, Seq)>> {
+pub(super) fn bounds(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<(Seq, Seq)>> {
     let head = schema::mark(connection, "head")?.seq;
     let anchor = schema::mark(connection, "anchor")?.seq;
     let whole = (anchor < head).then_some((anchor + 1, head));
@@ -157,7 +157,7 @@ fn bounds(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<(
         return Ok(whole);
     }
     let first = filter.from.map_or(i64::MIN, ist::quarter);
-    let last = filter.until.map_or(i64::MAX, ist::quarter);
+    let last = filter.until.map_or(i64::MAX, ist::quarter_before);
     let mut read = connection.prepare_cached(
         "SELECT min(first_seq), max(last_seq) FROM quarter WHERE quarter BETWEEN ?1 AND ?2",
     )?;

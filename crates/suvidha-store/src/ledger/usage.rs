@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gstn::AspId;
 use gstn::catalogue::Origin;
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 
 use super::entry::{Entry, Outcome};
 use super::ist;
@@ -128,7 +129,10 @@ impl Totals {
     pub(super) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         let mut numbers = [0; FIELDS];
         for (index, number) in numbers.iter_mut().enumerate() {
-            *number = row.get::<_, i64>(first + index)?.unsigned_abs();
+            *number = match row.get_ref(first + index)? {
+                ValueRef::Real(sum) => sum as u64,
+                other => other.as_i64()?.unsigned_abs(),
+            };
         }
         Ok(Self::from_array(numbers))
     }

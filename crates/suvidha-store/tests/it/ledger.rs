@@ -1,6 +1,8 @@
 //! The ledger, told from the counter where calls are written down.
 
-use suvidha_store::ledger::{Filter, Order, Release};
+use gstn::catalogue::Origin;
+use jiff::SignedDuration;
+use suvidha_store::ledger::{By, DailyGroup, Entry, Filter, Group, Order, Outcome, Release};
 
 use crate::counter::{Counter, asp};
 
@@ -32,4 +34,138 @@ fn entries_are_read_from_either_end_in_pages() {
     assert_eq!((page.reached, page.more), (1, false));
     let page = reader.entries(&Filter::default(), Order::OldestFirst, Some(10), 4).unwrap();
     assert_eq!((page.entries.len(), page.reached, page.more), (0, 10, false));
+}
+
+/// Calls of two ASPs on three days, some failed, and one stranger's.
+fn mixed(counter: &Counter) {
+    let mut calls = Vec::new();
+    for (day, at) in ["2026-11-20T18:29:59.999999Z", "2026-11-20T18:30:00Z", "2026-11-22T10:00:00Z"]
+        .into_iter()
+        .enumerate()
+    {
+        for number in 0..12_u64 {
+            let mut call = counter.a_call();
+            call.at = at.parse().unwrap();
+            call.aspid = Some(asp(1 + number % 2));
+            call.gstin = (number % 3 > 0).then(|| format!("27AAPFU093{}F1ZV", number % 3));
+            call.api = Some(["taxpayerapi/returns/gstr1", "taxpayerapi/returns/gstr3b"][day % 2].to_owned());
+            if number % 4 == 3 {
+                call.error_cd = Some("RET191106".to_owned());
+                call.origin = Some(Origin::Gstn);
+                call.gstn_us = None;
+            }
+            calls.push(call);
+        }
+    }
+    calls.push(Entry {
+        aspid: None,
+        claimed_aspid: Some(asp(9)),
+        gstin: None,
+        api: None,
+        plan: None,
+        units: 0,
+        admitted: false,
+        status: Some(401),
+        outcome: Outcome::Refused,
+        origin: Some(Origin::Gsp),
+        error_cd: Some("GSP601".to_owned()),
+        ..counter.a_call()
+    });
+    counter.written(calls);
+}
+
+#[test]
+fn a_summary_of_the_kept_sums_is_that_of_the_entries() {
+    let counter = Counter::new();
+    mixed(&counter);
+    let reader = counter.reader();
+    let whole_days = Filter {
+        from: Some("2026-11-20T18:30:00Z".parse().unwrap()),
+        until: Some("2026-11-22T18:30:00Z".parse().unwrap()),
+        ..Filter::default()
+    };
+    let one_asp = Filter { aspid: Some(asp(2)), ..whole_days.clone() };
+    let one_api = Filter { api: Some("taxpayerapi/returns".to_owned()), ..Filter::default() };
+    for filter in [Filter::default(), whole_days, one_asp, one_api] {
+        for by in [&[][..], &[By::Day], &[By::Asp, By::Api], &[By::Api, By::Day]] {
+            let kept = reader.summary(&filter, by).unwrap();
+            // Begins within a day, so that the kept sums cannot answer, and before the first entry.
+            let from = filter.from.or(Some("2026-01-01T00:00:01Z".parse().unwrap()));
+            let from =
+                from.map(|from| from + SignedDuration::from_micros(i64::from(from.subsec_nanosecond() == 0)));
+            let scanned = reader.summary(&Filter { from, ..filter.clone() }, by).unwrap();
+            if filter.from.is_none() {
+                assert_eq!(kept, scanned, "{filter:?} {by:?}");
+            }
+            let calls: u64 = kept.iter().map(|group| group.totals.calls).sum();
+            assert_eq!(calls, counter.found(&filter).len() as u64, "{filter:?} {by:?}");
+        }
+    }
+    let by_error = reader.summary(&Filter::default(), &[By::Error, By::Origin]).unwrap();
+    let key = |group: &Group| {
+        group.key.iter().map(|key| key.clone().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    };
+    let shown: Vec<_> = by_error.iter().map(|group| (key(group), group.totals.calls)).collect();
+    assert_eq!(shown, [(" ".to_owned(), 27), ("GSP601 gsp".to_owned(), 1), ("RET191106 gstn".to_owned(), 9)]);
+}
+
+#[test]
+fn a_daily_summary_is_the_same_in_pages_of_any_size() {
+    let counter = Counter::new();
+    mixed(&counter);
+    let reader = counter.reader();
+    let days = ("2026-11-20".parse().unwrap(), "2026-11-22".parse().unwrap());
+    let whole = reader.daily_summary(&asp(1), days, None, 1000).unwrap();
+    assert!(!whole.more);
+    let shown: Vec<_> = whole
+        .groups
+        .iter()
+        .map(|group| (group.key.day.to_string(), group.key.gstin.as_str(), group.totals.calls))
+        .collect();
+    let each = ["", "27AAPFU0931F1ZV", "27AAPFU0932F1ZV"];
+    let expected: Vec<_> = ["2026-11-20", "2026-11-21", "2026-11-22"]
+        .into_iter()
+        .flat_map(|day| each.map(|gstin| (day.to_owned(), gstin, 2)))
+        .collect();
+    assert_eq!(shown, expected);
+    for size in 1..8 {
+        let (mut groups, mut more) = (Vec::<DailyGroup>::new(), true);
+        while more {
+            let after = groups.last().map(|group| group.key.clone());
+            let page = reader.daily_summary(&asp(1), days, after.as_ref(), size).unwrap();
+            assert!(page.groups.len() <= size);
+            groups.extend(page.groups);
+            more = page.more;
+        }
+        assert_eq!(groups, whole.groups);
+    }
+}
+
+#[test]
+fn every_condition_of_a_filter_counts() {
+    let counter = Counter::new();
+    mixed(&counter);
+    let all = counter.all();
+    let one = Entry { txn: Some("only-this".to_owned()), status: Some(418), ..counter.a_call() };
+    counter.written([one.clone()]);
+    let text = |text: &str| Some(text.to_owned());
+    for (filter, expected) in [
+        (Filter { aspid: Some(asp(1)), ..Filter::default() }, 19),
+        (Filter { gstin: text("27AAPFU0931F1ZV"), ..Filter::default() }, 12),
+        (Filter { api: text("taxpayerapi"), ..Filter::default() }, 37),
+        (Filter { api: text("taxpayerapi/returns/gstr"), ..Filter::default() }, 0),
+        (Filter { api: text("taxpayerapi/returns/gstr3b"), ..Filter::default() }, 12),
+        (Filter { action: text("B2B"), ..Filter::default() }, 38),
+        (Filter { error_cd: text("GSP601"), ..Filter::default() }, 1),
+        (Filter { origin: Some(Origin::Gstn), ..Filter::default() }, 9),
+        (Filter { outcome: Some(Outcome::Refused), ..Filter::default() }, 1),
+        (Filter { status: Some(418), ..Filter::default() }, 1),
+        (Filter { txn: text("only-this"), ..Filter::default() }, 1),
+        (Filter { id: Some(one.id), ..Filter::default() }, 1),
+        (Filter { from: Some("2026-11-20T18:30:00Z".parse().unwrap()), ..Filter::default() }, 26),
+        (Filter { until: Some("2026-11-20T18:30:00Z".parse().unwrap()), ..Filter::default() }, 12),
+    ] {
+        assert_eq!(counter.found(&filter).len(), expected, "{filter:?}");
+    }
+    assert_eq!(all.len(), 37);
 }
