@@ -65,9 +65,12 @@ pub(crate) async fn forward(
     mark_error(&mut response, record);
     Ok(response.map(|()| match start {
         Start::Whole(bytes) => Content::Whole(bytes),
-        Start::Part(bytes) => {
-            Content::Streaming(Box::new(Streaming::new(exchange, bytes, glimpse, site.timeouts.answer_idle())))
-        }
+        Start::Part(bytes) => Content::Streaming(Box::new(Streaming::new(
+            exchange,
+            bytes,
+            glimpse,
+            site.timeouts.answer_idle(),
+        ))),
     }))
 }
 

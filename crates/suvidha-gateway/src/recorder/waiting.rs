@@ -185,7 +185,10 @@ mod tests {
         add(&waiting, true, 10);
         waiting.failed(&(10..=10));
         waiting.committed(10);
-        assert_eq!((poll(&waiting, 9), poll(&waiting, 10)), (Poll::Ready(Ok(())), Poll::Ready(Err(Unrecorded))));
+        assert_eq!(
+            (poll(&waiting, 9), poll(&waiting, 10)),
+            (Poll::Ready(Ok(())), Poll::Ready(Err(Unrecorded)))
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is agreed with an ASP in an environment beside what it has used: the registry knows the one, the ledger the other.
 
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 
 use gstn::{AspId, Environment};
@@ -16,36 +17,53 @@ use crate::india::last_day;
 use crate::output::{instant, warn};
 use crate::registry::data_dir;
 
-/// Where the ledgers are.
-pub(super) struct Ledgers(PathBuf);
+/// The ledgers beside the registry, each opened when something is asked of it.
+pub(super) struct Ledgers {
+    directory: PathBuf,
+    opened: [OnceCell<Opened>; 2],
+    /// Of which one it was told that it cannot be read.
+    told: [Cell<bool>; 2],
+}
+
+/// A ledger; nothing where no gateway has begun it yet; or why it cannot be read.
+type Opened = Result<Option<LedgerReader>, String>;
 
 impl Ledgers {
     /// The ledgers that belong to the registry which the options of a command name.
     pub(super) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
-        match &options.config {
-            Some(file) => Ok(Self(Config::read_ledger(file)?.directory)),
-            None => Ok(Self(data_dir(options).join("ledger"))),
+        let directory = match &options.config {
+            Some(file) => Config::read_ledger(file)?.directory,
+            None => data_dir(options).join("ledger"),
+        };
+        Ok(Self { directory, opened: Default::default(), told: Default::default() })
+    }
+
+    /// The units that were ever charged to an ASP on a prepaid plan.
+    ///
+    /// # Errors
+    /// Why the ledger cannot be read.
+    pub(super) fn used(&self, aspid: &AspId, environment: Environment) -> Result<u64, String> {
+        let open = || match LedgerReader::open(&Ledger::file_in(&self.directory, environment)) {
+            Ok(ledger) => Ok(Some(ledger)),
+            Err(LedgerError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
+        match self.opened[environment as usize].get_or_init(open) {
+            Ok(Some(ledger)) => ledger.charged(aspid).map_err(|error| error.to_string()),
+            Ok(None) => Ok(0),
+            Err(words) => Err(words.clone()),
         }
     }
 
-    /// The units that were ever charged to an ASP on a prepaid plan; none where no gateway has begun a ledger yet.
-    pub(super) fn used(&self, aspid: &AspId, environment: Environment) -> Result<u64, LedgerError> {
-        match LedgerReader::open(&Ledger::file_in(&self.0, environment)) {
-            Ok(ledger) => ledger.charged(aspid),
-            Err(LedgerError::Missing { .. }) => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The same, where what is shown can do without: whatever keeps the ledger from being read is a warning.
+    /// The same, where what is shown can do without: whatever keeps the ledger from being read is a warning, told once.
     fn used_or_warn(&self, aspid: &AspId, environment: Environment) -> Option<u64> {
-        match self.used(aspid, environment) {
-            Ok(units) => Some(units),
-            Err(error) => {
-                warn(format_args!("what was used in {environment} is unknown: {error}"));
-                None
-            }
+        let used = self.used(aspid, environment);
+        if let Err(error) = &used
+            && !self.told[environment as usize].replace(true)
+        {
+            warn(format_args!("what was used in {environment} is unknown: {error}"));
         }
+        used.ok()
     }
 }
 

@@ -129,8 +129,12 @@ fn a_ledger_that_cannot_be_read_is_told_and_keeps_nobody_from_topping_up() {
     let topup = |words: &str| place.run(&format!("asp topup {aspid} --environment sandbox {words} --json"));
     let ended = topup("1000 --expires 30d");
     assert!(ended.err.contains("warning: what was used in sandbox is unknown: "), "{}", ended.err);
-    let added = ended.json();
-    assert_eq!((&added["topped_up"], &added["balance"]), (&1000.into(), &Value::Null));
+    let told = ended.json();
+    assert_eq!((&told["topped_up"], &told["balance"]), (&1000.into(), &Value::Null));
+    added(&place);
+    let listed = place.run("asp list");
+    assert_eq!(listed.err.matches("warning").count(), 1, "told once for all ASPs: {}", listed.err);
+    assert_eq!(listed.out.lines().count(), 3, "{}", listed.out);
     let refused = topup("1 --take-back");
     assert!(refused.code != 0 && refused.err.contains("sandbox.sqlite"), "{}", refused.err);
     assert_eq!(place.json(&format!("asp plan {aspid} --environment sandbox"))["topped_up"], 1000);
