@@ -13,6 +13,7 @@ mod getkey_refusals;
 mod gsp_sessions;
 mod gstn_faults;
 mod keeping_house;
+mod ledger;
 mod log;
 mod own_endpoints;
 mod passing_through;

@@ -9,6 +9,7 @@ use suvidha_gateway::config::{Config, EnvironmentConfig};
 use suvidha_gateway::{DrainReport, Gateway, StartError};
 use suvidha_seam::Seam;
 use suvidha_store::NewToken;
+use suvidha_store::ledger::Outcome;
 
 use crate::asp::NoAnswer;
 use crate::stage::{self, Production, Sandbox, request, soon, stage};
@@ -173,10 +174,17 @@ fn a_drain_ends_at_its_deadline_and_settles_what_it_cuts_off() {
     let mut asp = stage.connect();
     asp.send(stage.request("GET", PATH, "txn: CUT-OFF\r\n", ""));
     assert!(soon(|| gstn.seen().len() == 1));
+    let ledger = stage.ledger();
     let report = stage.running.drain(Duration::from_millis(100));
     assert_eq!(report, DrainReport { finished: false, aborted: 1 });
     assert!(asp.try_read(true).is_err());
     assert_eq!(crate::log::settled("txn", "CUT-OFF").len(), 1);
+    let entries = stage::entries_in(&ledger);
+    let entry = &entries[0].entry;
+    assert_eq!(
+        (entries.len(), entry.outcome, entry.error_cd.as_deref()),
+        (1, Outcome::BrokenOff, Some("GSP641"))
+    );
 }
 
 #[test]

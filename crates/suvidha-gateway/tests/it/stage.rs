@@ -1,13 +1,14 @@
 //! Where the stories play: a gateway with a registry, one ASP with a token, and a GSTN of the story's choice.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gstn::{AspId, Environment};
 use suvidha_gateway::config::{Config, EnvironmentConfig, Ledger, Upstream};
-use suvidha_gateway::{Gateway, Running};
+use suvidha_gateway::{DrainReport, Gateway, Running};
 use suvidha_seam::Seam;
+use suvidha_store::ledger::{Entry, Filter, LedgerReader, Order, Recorded};
 use suvidha_store::{CredentialId, NewAsp, NewToken, Registry, SealingKeys};
 
 use crate::asp::{Answer, Asp};
@@ -96,6 +97,22 @@ impl Setting {
     }
 }
 
+/// What a ledger holds, the oldest first.
+pub(crate) fn entries_in(ledger: &Path) -> Vec<Recorded> {
+    let reader = LedgerReader::open(ledger).unwrap();
+    reader.entries(&Filter::default(), Order::OldestFirst, None, 10_000).unwrap().entries
+}
+
+/// The only entry of the call with this request id.
+#[track_caller]
+pub(crate) fn entry_in(ledger: &Path, request_id: &str) -> Entry {
+    let filter = Filter { id: Some(request_id.parse().unwrap()), ..Filter::default() };
+    let reader = LedgerReader::open(ledger).unwrap();
+    let mut found = reader.entries(&filter, Order::OldestFirst, None, 10).unwrap().entries;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0).entry
+}
+
 pub(crate) fn an_asp(registry: &Registry) -> AspId {
     let new = NewAsp {
         name: "Acme Tax Tools".to_owned(),
@@ -113,6 +130,28 @@ impl Stage {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// The ledger of the sandbox.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.path("ledger").join("sandbox.sqlite")
+    }
+
+    /// What the ledger of the sandbox holds, the oldest first.
+    pub(crate) fn entries(&self) -> Vec<Recorded> {
+        entries_in(&self.ledger())
+    }
+
+    /// Brings the gateway to rest; gives what keeps its files.
+    pub(crate) fn drain(self) -> (tempfile::TempDir, DrainReport) {
+        let report = self.running.drain(Duration::from_secs(20));
+        (self.directory, report)
+    }
+
+    /// The only entry of the call with this request id.
+    #[track_caller]
+    pub(crate) fn entry(&self, request_id: &str) -> Entry {
+        entry_in(&self.ledger(), request_id)
     }
 
     pub(crate) fn connect(&self) -> Asp {
