@@ -12,9 +12,11 @@ use suvidha_store::SecretString;
 
 mod aspapi;
 mod ledger;
+mod trace;
 
 pub use aspapi::AspApi;
 pub use ledger::{Durability, Ledger};
+pub use trace::Trace;
 
 /// The whole data plane.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Where calls are recorded. Absent, the default: nowhere, and nothing waits for it.
     pub ledger: Option<Ledger>,
+    /// Where calls are traced to. Absent, the default: nowhere, and no trace is passed on.
+    pub trace: Option<Trace>,
     /// One entry for each environment that is to be served; at least one, and none twice.
     pub environments: Vec<EnvironmentConfig>,
 }

@@ -23,6 +23,7 @@ use crate::readers::Readers;
 use crate::recorder::Recorder;
 use crate::site::{self, StartError};
 use crate::status::Status;
+use crate::trace::{Exporter, Exporting, Tracer};
 
 /// The data plane.
 pub struct Gateway;
@@ -41,7 +42,9 @@ impl Gateway {
         }
         registry.set_patience(keeper::PATIENCE)?;
         let (errands, to_keeper) = mpsc::channel();
-        let plane = Arc::new(Plane::new(&registry, seam, threads, errands)?);
+        let tracing = config.trace.as_ref().map(|trace| Tracer::new(trace, seam.clone())).transpose()?;
+        let (tracer, exporter) = tracing.unzip();
+        let plane = Arc::new(Plane::new(&registry, seam, threads, tracer, errands)?);
         let recorders = recorders(&config, threads, &plane.seam)?;
         let readers = config.ledger.as_ref().map(|_| Readers::start()).transpose()?;
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());
@@ -58,8 +61,15 @@ impl Gateway {
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });
         let (phase, watch) = watch::channel(Phase::Open);
         let (done, lanes_done) = mpsc::channel();
-        let mut running =
-            Running { house: Arc::clone(&house), phase, lanes: Vec::new(), lanes_done, keeper: None };
+        let exporting = exporter.map(Exporter::start).transpose().map_err(StartError::Thread)?;
+        let mut running = Running {
+            house: Arc::clone(&house),
+            phase,
+            lanes: Vec::new(),
+            lanes_done,
+            keeper: None,
+            exporting,
+        };
         for lane in 0..threads {
             let doors = house.doors.iter().cloned().zip(listeners.iter_mut().filter_map(Iterator::next));
             let (doors, watch, done) = (doors.collect(), watch.clone(), done.clone());
@@ -87,6 +97,7 @@ pub struct Running {
     lanes: Vec<JoinHandle<()>>,
     lanes_done: Receiver<()>,
     keeper: Option<JoinHandle<()>>,
+    exporting: Option<Exporting>,
 }
 
 /// How a drain ended.
@@ -150,6 +161,9 @@ impl Running {
         }
         // Last, for whatever ended until now has left an entry.
         self.house.recorders().for_each(Recorder::stop);
+        if let Some(exporting) = self.exporting.take() {
+            exporting.stop();
+        }
     }
 }
 
@@ -221,6 +235,9 @@ fn check_fixed(old: &Config, new: &Config) -> Result<(), StartError> {
         return fixed("threads".to_owned());
     }
     check_ledger_fixed(old.ledger.as_ref(), new.ledger.as_ref())?;
+    if old.trace != new.trace {
+        return fixed("trace".to_owned());
+    }
     let listening = |config: &Config, environment: Environment| {
         config.environments.iter().find(|own| own.environment == environment).map(|own| own.listen)
     };

@@ -26,6 +26,7 @@ mod setasppubcer;
 mod site;
 mod status;
 mod tls;
+mod trace;
 mod upstream;
 mod wire;
 

@@ -20,9 +20,11 @@ use gstn::Environment;
 use gstn::catalogue::Origin;
 use http::StatusCode;
 use jiff::Timestamp;
+use suvidha_store::ledger::Outcome;
 
 use self::histogram::{Histogram, OF_GSTN, OURS};
 use self::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, STATUSES};
+pub(crate) use self::labels::{api_name, code_name};
 pub use self::scrape::Exposition;
 pub(crate) use self::scrape::text;
 
@@ -54,9 +56,9 @@ pub(crate) struct Settled<'a> {
     pub(crate) environment: Environment,
     /// Family and path as the call was routed; none where it was not.
     pub(crate) api: Option<&'a str>,
-    pub(crate) status: StatusCode,
-    /// One of [`OUTCOMES`].
-    pub(crate) outcome: &'static str,
+    /// Of the answer, if there was one.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) outcome: Outcome,
     pub(crate) origin: Option<Origin>,
     pub(crate) error_cd: Option<&'a str>,
     pub(crate) bytes_in: u64,
@@ -122,9 +124,8 @@ impl Tally {
     fn add(&self, call: &Settled<'_>) {
         let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
         let api = ApiLabel::of(call.api);
-        let status = usize::from(call.status.as_u16() / 100).clamp(1, STATUSES.len()) - 1;
-        let outcome = OUTCOMES.iter().position(|outcome| *outcome == call.outcome).unwrap_or_default();
-        add(&self.calls[place_of_call(api.place(), status, outcome)], 1);
+        let status = call.status.map_or(0, |status| usize::from(status.as_u16() / 100).clamp(2, 5) - 1);
+        add(&self.calls[place_of_call(api.place(), status, call.outcome as usize)], 1);
         if let (Some(origin), Some(code)) = (call.origin, call.error_cd) {
             add(&self.errors[place_of_error(origin as usize, CodeLabel::of(code).place())], 1);
         }

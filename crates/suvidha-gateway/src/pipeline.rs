@@ -81,6 +81,7 @@ pub(crate) async fn answer(
     let mut settlement = Box::new(Settlement::open(&visit.door, visit.lane));
     let record = &mut settlement.record;
     let (head, body) = request.into_parts();
+    record.trace = visit.door.plane.tracer.as_ref().map(|tracer| tracer.begin(&head));
     let shares_its_connection = head.version >= Version::HTTP_2;
     let waits_for_leave = head.headers.contains_key(EXPECT);
     let mut body = Some(body);

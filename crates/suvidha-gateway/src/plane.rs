@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::readers::Shelf;
 use crate::recorder::Recorder;
 use crate::site::Site;
+use crate::trace::Tracer;
 use crate::{aspapi, getkey};
 
 /// What all environments share.
@@ -34,6 +35,8 @@ pub(crate) struct Plane {
     pub(crate) errands: Sender<Errand>,
     /// What is counted of calls.
     pub(crate) metrics: Metrics,
+    /// Where calls are traced to, if anywhere.
+    pub(crate) tracer: Option<Tracer>,
     /// Calls not yet settled.
     pub(crate) calls: AtomicUsize,
     /// `/readyz` says no.
@@ -60,10 +63,12 @@ impl Plane {
         registry: &Registry,
         seam: Seam,
         threads: usize,
+        tracer: Option<Tracer>,
         errands: Sender<Errand>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             metrics: Metrics::new(threads, seam.now()),
+            tracer,
             seam,
             snapshot: ArcSwap::from_pointee(snapshot_of(registry)?),
             errands,

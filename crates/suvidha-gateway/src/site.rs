@@ -85,6 +85,12 @@ pub enum StartError {
     /// A ledger that cannot be used.
     #[error(transparent)]
     Ledger(#[from] suvidha_store::ledger::LedgerError),
+    /// A collector of traces that cannot be used.
+    #[error("traces cannot be exported: {reason}")]
+    Trace {
+        /// What is wrong.
+        reason: String,
+    },
     /// Something that is fixed until a restart.
     #[error("{what} cannot be changed by a reload; restart the gateway")]
     FixedUntilRestart {

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gstn::Environment;
+use suvidha_store::ledger::Health;
 
 use crate::gateway::House;
 use crate::metrics::{self, Exposition};
+use crate::plane::Door;
 
 /// A view of a running gateway, which lives on when the gateway is drained.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub struct Readiness {
     pub draining: bool,
     /// Where each environment listens.
     pub listening: Vec<(Environment, SocketAddr)>,
+    /// Each environment's ledger, where there is one.
+    pub ledgers: Vec<(Environment, Health)>,
 }
 
 impl Status {
@@ -30,9 +34,12 @@ impl Status {
 
     /// Whether the gateway wants calls.
     pub fn readiness(&self) -> Readiness {
+        let doors = || self.0.doors.iter();
+        let ledger = |door: &Arc<Door>| Some((door.environment, door.recorder.as_ref()?.health()));
         Readiness {
             draining: self.0.plane.is_draining(),
-            listening: self.0.doors.iter().map(|door| (door.environment, door.address)).collect(),
+            listening: doors().map(|door| (door.environment, door.address)).collect(),
+            ledgers: doors().filter_map(ledger).collect(),
         }
     }
 }
@@ -40,11 +47,20 @@ impl Status {
 impl Readiness {
     /// Whether every call that comes would be taken on.
     pub fn is_ready(&self) -> bool {
-        !self.draining
+        !self.draining && !self.is_unable_to_record()
+    }
+
+    /// Whether the calls of some environment are refused because its ledger cannot be written.
+    fn is_unable_to_record(&self) -> bool {
+        self.ledgers.iter().any(|(_, health)| *health != Health::Writing)
     }
 
     /// The same in a word: `ready`, or why not.
     pub fn word(&self) -> &'static str {
-        if self.draining { "draining" } else { "ready" }
+        match (self.draining, self.is_unable_to_record()) {
+            (true, _) => "draining",
+            (false, true) => "cannot record",
+            (false, false) => "ready",
+        }
     }
 }

@@ -35,11 +35,17 @@ pub(crate) fn expires_at(files: &ServerTls) -> Option<Timestamp> {
     Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
-/// How we speak TLS to GSTN: only what `ca_file` vouches for, or the operating system where there is none.
+/// How we speak TLS to GSTN.
 pub(crate) fn client_config(
     environment: Environment,
     ca_file: Option<&Path>,
 ) -> Result<Arc<ClientConfig>, StartError> {
+    trust(ca_file)?.ok_or(StartError::NoTrustedCa(environment))
+}
+
+/// How we speak TLS as a client, trusting only what `ca_file` vouches for, or the operating system where there is no such
+/// file; none where that vouches for nobody.
+pub(crate) fn trust(ca_file: Option<&Path>) -> Result<Option<Arc<ClientConfig>>, StartError> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => {
@@ -50,7 +56,7 @@ pub(crate) fn client_config(
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() {
-                return Err(StartError::NoTrustedCa(environment));
+                return Ok(None);
             }
         }
     }
@@ -60,7 +66,7 @@ pub(crate) fn client_config(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Some(Arc::new(config)))
 }
 
 /// The certificates of a PEM file, for ASPs to download, and nothing else that may be in it, such as a key.

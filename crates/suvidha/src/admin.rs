@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use suvidha_gateway::{Exposition, Readiness, Status};
+use suvidha_store::ledger::Health;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -156,7 +157,23 @@ fn readiness(readiness: &Readiness) -> Response<Full<Bytes>> {
         .iter()
         .map(|(environment, address)| (environment.to_string(), address.to_string().into()))
         .collect();
-    json(code, &json!({"status": readiness.word(), "listening": listening}))
+    let ledgers: serde_json::Map<_, _> = readiness
+        .ledgers
+        .iter()
+        .map(|(environment, health)| (environment.to_string(), ledger(health)))
+        .collect();
+    json(code, &json!({"status": readiness.word(), "listening": listening, "ledger": ledgers}))
+}
+
+/// How a ledger is. What is wrong with it names files of this machine, which is for its operator.
+fn ledger(health: &Health) -> serde_json::Value {
+    match health {
+        Health::Writing => json!({"state": "writing"}),
+        Health::Overloaded => json!({"state": "overloaded"}),
+        Health::Failed { since, reason } => {
+            json!({"state": "failed", "since": since.to_string(), "reason": reason})
+        }
+    }
 }
 
 fn json(code: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {

@@ -28,6 +28,7 @@ mod reader;
 mod setting;
 mod simulator;
 mod tls_files;
+mod trace;
 mod upstream;
 
 pub(crate) use getkey::{SESSION_VALIDITY, session_minutes};
@@ -116,7 +117,10 @@ impl Config {
             log: Log::from_section(root.section("log")),
             admin: admin::from_section(root.section("admin"), &environments.listening()),
             drain: gateway.get("drain", Duration::from_secs(30)),
-            gateway: gateway::from_section(gateway),
+            gateway: suvidha_gateway::config::Config {
+                trace: trace::from_section(root.section("trace"), base),
+                ..gateway::from_section(gateway)
+            },
             ledger: ledger::from_section(root.section("ledger"), base),
             environments,
             simulator: simulator::from_section(root.section("simulator")),

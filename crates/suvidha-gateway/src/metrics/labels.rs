@@ -3,15 +3,16 @@
 use std::sync::LazyLock;
 
 use gstn::catalogue::{self, Family, Origin};
+use suvidha_store::ledger::Outcome;
 
 /// Stands for what the catalogue does not know.
 pub(super) const OTHER: &str = "other";
 
-/// The classes of HTTP statuses.
-pub(super) const STATUSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// The classes of HTTP statuses; the first is for calls whose ASP was gone before there was one.
+pub(super) const STATUSES: [&str; 5] = ["none", "2xx", "3xx", "4xx", "5xx"];
 
-/// How calls end.
-pub(super) const OUTCOMES: [&str; 5] = ["answered", "broken-off", "abandoned", "refused", "unrecorded"];
+/// How calls end, in the order of their discriminants.
+pub(super) const OUTCOMES: [Outcome; 5] = Outcome::ALL;
 
 /// In the order of their discriminants.
 pub(super) const ORIGINS: [Origin; 4] = [Origin::Gsp, Origin::Gstn, Origin::Network, Origin::Asp];
@@ -28,6 +29,16 @@ pub(super) const FAMILIES: [&str; 9] = [
     Family::EiEwb.as_str(),
     Family::EwaybillApi.as_str(),
 ];
+
+/// The name of a recorded API, as one of a closed set.
+pub(crate) fn api_name(api: Option<&str>) -> &'static str {
+    ApiLabel::of(api).name()
+}
+
+/// The name of an error code, as one of a closed set.
+pub(crate) fn code_name(code: &str) -> &'static str {
+    CodeLabel::of(code).name()
+}
 
 /// The family of a GSP's own APIs.
 const UTILITY: &str = "aspapi";
@@ -159,6 +170,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), ApiLabel::count());
         assert_eq!(ORIGINS.map(|origin| origin as usize), [0, 1, 2, 3]);
+        assert_eq!(OUTCOMES.map(|outcome| outcome as usize), [0, 1, 2, 3, 4]);
         assert!(Family::ALL.iter().all(|family| place_of(*family) > 1));
     }
 

@@ -1,8 +1,10 @@
 //! One scrape: the sums of what was counted, and how everything stands now.
 
+mod ledgers;
+
 use std::fmt::{Debug, Formatter, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gstn::Environment;
 use jiff::{SignedDuration, Timestamp};
@@ -74,7 +76,9 @@ impl Collector for Scrape {
         durations(&mut page, &self.0)?;
         connections(&mut page, &self.0)?;
         expiries(&mut page, &self.0)?;
-        credentials(&mut page, &self.0)
+        credentials(&mut page, &self.0)?;
+        ledgers::ledgers(&mut page, &self.0)?;
+        traces(&mut page, &self.0)
     }
 }
 
@@ -125,7 +129,7 @@ fn calls_of(metrics: &Metrics, environment: Environment) -> impl Iterator<Item =
             ("family", FAMILIES[api.family()]),
             ("api", api.name()),
             ("status", STATUSES[status]),
-            ("outcome", OUTCOMES[outcome]),
+            ("outcome", OUTCOMES[outcome].as_str()),
         ];
         (labels, count)
     };
@@ -266,6 +270,20 @@ fn credentials(page: &mut Page<'_>, house: &House) -> Result {
             "Credentials that were not revoked; those that expire within 30 days are expiring",
         ),
         environments(house).flat_map(of_one),
+    )
+}
+
+fn traces(page: &mut Page<'_>, house: &House) -> Result {
+    let tallies = house.plane.tracer.iter().flat_map(|tracer| {
+        let of = |result, count: &AtomicU64| ([("result", result)], count.load(Ordering::Relaxed));
+        [of("exported", &tracer.tally.exported), of("dropped", &tracer.tally.dropped)]
+    });
+    page.counters(
+        &family(
+            "trace_spans",
+            "Spans of traced calls: those that the collector took, and those that it did not get",
+        ),
+        tallies,
     )
 }
 

@@ -49,7 +49,10 @@ pub(crate) async fn forward(
     let flow = Flow::new(&body);
     record.request_body = Some(Arc::clone(&flow));
     let authentication = Authentication::of(&call.head, call.stage.target());
-    let request = request(call, body, upstream, &flow)?;
+    let mut request = request(call, body, upstream, &flow)?;
+    if let Some(trace) = &mut record.trace {
+        trace.hand_over(request.headers_mut(), &upstream.authority);
+    }
     let begun = Instant::now();
     let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
     record.at_gstn = Some(begun.elapsed());

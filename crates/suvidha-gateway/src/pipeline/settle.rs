@@ -5,6 +5,7 @@
 //! is over it writes one log line, with no payload and no secret.
 
 mod entry;
+mod measure;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,9 +24,9 @@ use uuid::Uuid;
 pub(crate) use self::entry::words;
 use crate::body::Flow;
 use crate::error::{Error, Kind};
-use crate::metrics::{Metrics, Settled};
 use crate::plane::Door;
 use crate::recorder::{Recorder, Unrecorded};
+use crate::trace::Trace;
 
 /// The longest text of an ASP's that the log repeats.
 const LONGEST: usize = 64;
@@ -70,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) bytes_out: u64,
     /// From the request being handed to a connection until its answer could be released.
     pub(crate) at_gstn: Option<Duration>,
+    /// Where calls are traced.
+    pub(crate) trace: Option<Box<Trace>>,
     /// How it ended, once that is known.
     pub(crate) outcome: Option<Outcome>,
     /// It is answered with an error that is not GSTN's.
@@ -107,6 +110,7 @@ impl Record {
             request_body: None,
             bytes_out: 0,
             at_gstn: None,
+            trace: None,
             outcome: None,
             refused: false,
             detail: None,
@@ -120,21 +124,6 @@ impl Record {
         self.error_cd = Some(error.code().to_owned());
         self.origin = Some(error.origin());
         self.detail = error.detail().map(str::to_owned);
-    }
-
-    fn count(&self, environment: Environment, metrics: &Metrics) {
-        metrics.settle(&Settled {
-            environment,
-            api: self.api.as_deref(),
-            status: self.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            outcome: self.outcome.map_or("", Outcome::as_str),
-            origin: self.origin,
-            error_cd: self.error_cd.as_deref(),
-            bytes_in: self.request_body.as_ref().map_or(0, |flow| flow.taken()),
-            bytes_out: self.bytes_out,
-            at_gstn: self.at_gstn,
-            total: self.started.elapsed(),
-        });
     }
 
     fn log(&self, environment: Environment) {
@@ -159,6 +148,7 @@ impl Record {
                     gstn_ms = self.at_gstn.map(milliseconds),
                     total_ms = milliseconds(self.started.elapsed()),
                     outcome = self.outcome.map(Outcome::as_str),
+                    trace_id = self.trace.as_ref().map(|trace| trace.id()),
                     detail = self.detail.as_deref(),
                 )
             };
@@ -236,7 +226,7 @@ impl Drop for Settlement {
         let Self { record, door, .. } = self;
         record.log(door.environment);
         if !record.own {
-            record.count(door.environment, &door.plane.metrics);
+            record.measure(door);
         }
         door.plane.calls.fetch_sub(1, Ordering::Relaxed);
     }

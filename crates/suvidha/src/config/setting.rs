@@ -158,6 +158,25 @@ impl Setting for Bytes {
     }
 }
 
+/// A share of a whole, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share(pub(crate) f64);
+
+impl Setting for Share {
+    fn expected() -> String {
+        "a share from 0 to 1 such as 0.05".into()
+    }
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let share: f64 = match value {
+            DeValue::Float(share) => share.as_str().parse().ok()?,
+            DeValue::Integer(share) => share.as_str().parse().ok()?,
+            _ => return None,
+        };
+        (0.0..=1.0).contains(&share).then_some(Self(share))
+    }
+}
+
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit())?;
     Some((text[..end].parse().ok()?, text[end..].trim_start()))

@@ -101,6 +101,32 @@ token_life = "90s"
 }
 
 #[test]
+fn traces_have_an_endpoint_that_can_be_meant_and_headers_that_stay_secret() {
+    let told = |section: &str| problems(&format!("[trace]\n{section}"));
+    assert_eq!(told("endpoint = \"https://collector.example/otlp\"\nsample = 0"), "");
+    assert!(told("endpoint = \"collector:4318\"").contains("suvidha.toml:2: trace.endpoint: "));
+    assert!(told("endpoint = \"http://key@c\"").contains("credentials have no place here"));
+    assert!(told("sample = 1.5").contains("expected a share from 0 to 1"));
+    let directory = tempfile::tempdir().unwrap();
+    let read = |headers: &str, url: &str| {
+        fs::write(directory.path().join("headers"), headers).unwrap();
+        let text = format!("[trace]\nendpoint = \"{url}\"\nheaders_file = \"headers\"");
+        let (config, problems) = Config::parse("suvidha.toml", &text, directory.path());
+        let problems: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        (config.gateway.trace.unwrap(), problems)
+    };
+    let (trace, wrong) = read("# key\nAuthorization: Bearer hush-hush\n\n", "http://127.0.0.1:1");
+    assert_eq!(
+        (trace.headers.len(), trace.headers[0].1.expose(), wrong.as_str()),
+        (1, "Bearer hush-hush", "")
+    );
+    assert!(!format!("{trace:?}").contains("hush-hush"));
+    assert!(read("X-Key: hush-hush", "http://c").1.contains("would travel in clear"));
+    let (_, wrong) = read("hush-hush", "https://c");
+    assert!(wrong.contains("line 1 of ") && !wrong.contains("hush-hush"), "{wrong}");
+}
+
+#[test]
 fn faults_of_the_syntax_have_a_line_too() {
     insta::assert_snapshot!(problems("[gateway]\nthreads = \n[log\nlevel = \"info\"\nlevel = \"warn\"\n"));
 }

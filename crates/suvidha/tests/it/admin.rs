@@ -50,6 +50,7 @@ fn monitoring_has_a_listener_of_its_own() {
     let (status, ready) = get(&format!("{admin}/readyz"), "x-y: z");
     assert_eq!((status, &ready["status"]), (200, &"ready".into()));
     assert_eq!(format!("http://{}", ready["listening"]["sandbox"].as_str().unwrap()), asps);
+    assert_eq!(ready["ledger"]["sandbox"]["state"], "writing");
     assert_eq!(exchange("POST", &format!("{admin}/metrics"), "x-y: z", "x").0, 405);
     assert_eq!(get(&format!("{admin}/commonapi/v1.1/search"), "x-y: z").0, 404);
     let (status, refused) = get(&format!("{asps}/metrics"), "x-y: z");
