@@ -10,10 +10,12 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use suvidha_store::SecretString;
 
+mod admission;
 mod aspapi;
 mod ledger;
 mod trace;
 
+pub use admission::{AspLimits, Breaker, Ceiling, ChargeRule, Charging, LimitMode};
 pub use aspapi::AspApi;
 pub use ledger::{Durability, Ledger};
 pub use trace::Trace;
@@ -33,6 +35,10 @@ pub struct Config {
     pub getkey: GetKey,
     /// How much ASPs may ask about themselves.
     pub aspapi: AspApi,
+    /// What calls cost.
+    pub charging: Charging,
+    /// When GSTN is taken to be down.
+    pub breaker: Breaker,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Where calls are recorded. Absent, the default: nowhere, and nothing waits for it.
@@ -224,6 +230,12 @@ pub struct EnvironmentConfig {
     /// Which GSTN headers are demanded; an ASP's own setting goes before this one. Default `lenient`.
     #[serde(default)]
     pub header_checks: HeaderChecks,
+    /// How much an ASP may call; what was agreed with it goes before this.
+    #[serde(default)]
+    pub limits: AspLimits,
+    /// How much all ASPs together may send to GSTN.
+    #[serde(default)]
+    pub ceiling: Ceiling,
 }
 
 impl EnvironmentConfig {
@@ -238,6 +250,8 @@ impl EnvironmentConfig {
             ca_certificate: None,
             identify: Identify::default(),
             header_checks: HeaderChecks::default(),
+            limits: AspLimits::default(),
+            ceiling: Ceiling::default(),
         }
     }
 }

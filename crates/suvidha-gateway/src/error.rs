@@ -13,6 +13,8 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::accounts::whole_seconds;
+
 /// What went wrong. Each kind is one code of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -36,6 +38,15 @@ pub(crate) enum Kind {
     MalformedGetKey,
     StaleTimestamp,
     TooManyCalls,
+    TooManyAtOnce,
+    DayIsUsedUp,
+    MonthIsUsedUp,
+    /// The ceiling of the environment, for as long as the call may wait.
+    NoTurn,
+    NoCredit,
+    CapIsReached,
+    /// The breaker is open.
+    GstnIsDown,
     NoCertificate,
     WrongSignature,
     CertificateOutOfTime,
@@ -104,6 +115,13 @@ impl Kind {
             Self::MalformedGetKey => "GSP664",
             Self::StaleTimestamp => "GSP660",
             Self::TooManyCalls => "GSP025",
+            Self::TooManyAtOnce => "GSP670",
+            Self::DayIsUsedUp => "GSP671",
+            Self::MonthIsUsedUp => "GSP672",
+            Self::NoTurn => "GSP673",
+            Self::NoCredit => "GSP019",
+            Self::CapIsReached => "GSP674",
+            Self::GstnIsDown => "GSP500",
             Self::NoCertificate => "GSP013",
             Self::WrongSignature => "GSP014",
             Self::CertificateOutOfTime => "GSP662",
@@ -157,6 +175,24 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// Whether it says that GSTN, or the way there, does not work: what the breaker counts. Whom we do not trust may be up.
+    pub(crate) fn is_gstn_failing(self) -> bool {
+        matches!(
+            self,
+            Self::GstnUnreachable
+                | Self::GstnReset
+                | Self::GstnTimeout
+                | Self::GstnClosed
+                | Self::GstnMalformed
+                | Self::GstnHalfAnswer
+        )
+    }
+
+    /// Whether nothing of the call can have come to GSTN.
+    pub(crate) fn is_not_sent(self) -> bool {
+        matches!(self, Self::GstnUnreachable | Self::GstnNotTrusted | Self::Internal)
+    }
 }
 
 /// A call that ends without an answer of GSTN's.
@@ -203,14 +239,22 @@ impl Error {
 
     /// More calls than are allowed; the next may be made after `wait`.
     pub(crate) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let seconds = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
-        Self { retry_after: Some(seconds), ..Self::saying(Kind::TooManyCalls, message) }
+        Self::saying(Kind::TooManyCalls, message).after(wait)
+    }
+
+    /// The same call is worth another try after `wait`.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        let seconds = u32::try_from(whole_seconds(wait).max(1)).unwrap_or(u32::MAX);
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// The same, told in GetKey's form; `txn` as it was sent, or empty.
     pub(crate) fn of_getkey(self, txn: &str) -> Self {
         Self { getkey_txn: Some(txn.into()), ..self }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) fn code(&self) -> &'static str {
@@ -324,7 +368,7 @@ struct Body<'a> {
 mod tests {
     use super::*;
 
-    const KINDS: [(Kind, u16); 59] = [
+    const KINDS: &[(Kind, u16)] = &[
         (Kind::NoCredentials, 401),
         (Kind::NoAspId, 401),
         (Kind::WrongLengthOfAspId, 401),
@@ -343,6 +387,12 @@ mod tests {
         (Kind::MalformedGetKey, 400),
         (Kind::StaleTimestamp, 401),
         (Kind::TooManyCalls, 429),
+        (Kind::TooManyAtOnce, 429),
+        (Kind::DayIsUsedUp, 429),
+        (Kind::MonthIsUsedUp, 429),
+        (Kind::NoTurn, 503),
+        (Kind::NoCredit, 402),
+        (Kind::CapIsReached, 402),
         (Kind::NoCertificate, 401),
         (Kind::WrongSignature, 401),
         (Kind::CertificateOutOfTime, 401),
@@ -388,7 +438,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_words_and_status_in_the_catalogue() {
-        for (kind, status) in KINDS {
+        for &(kind, status) in KINDS {
             let entry = entry(kind).unwrap_or_else(|| panic!("{kind:?} is not in the catalogue"));
             assert_eq!(entry.http_status, Some(status), "{kind:?}");
             assert!(!entry.message.is_empty() && !entry.remedy.is_empty(), "{kind:?}");

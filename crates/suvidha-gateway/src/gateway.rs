@@ -15,6 +15,7 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tracing::error;
 
+use crate::accounts::Accounts;
 use crate::config::{Config, EnvironmentConfig, Ledger};
 use crate::keeper::{self, Errand};
 use crate::lane::{self, Phase};
@@ -45,17 +46,17 @@ impl Gateway {
         let tracing = config.trace.as_ref().map(|trace| Tracer::new(trace, seam.clone())).transpose()?;
         let (tracer, exporter) = tracing.unzip();
         let plane = Arc::new(Plane::new(&registry, seam, threads, tracer, errands)?);
-        let recorders = recorders(&config, threads, &plane.seam)?;
+        let books = books(&config, threads, &plane.seam)?;
         let readers = config.ledger.as_ref().map(|_| Readers::start()).transpose()?;
         let (mut doors, mut listeners) = (Vec::new(), Vec::new());
-        for ((site, own), recorder) in sites.into_iter().zip(&config.environments).zip(recorders) {
+        for ((site, own), books) in sites.into_iter().zip(&config.environments).zip(books) {
             let environment = own.environment;
             let opened = lane::listen(own.listen, threads);
             let (address, of_each_thread) =
                 opened.map_err(|source| StartError::Listen { environment, address: own.listen, source })?;
             let ledger = config.ledger.as_ref().map(|ledger| ledger.file(environment));
             let shelf = readers.as_ref().zip(ledger).map(|(readers, ledger)| readers.shelf(ledger));
-            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site, recorder, shelf)));
+            doors.push(Arc::new(Door::new(Arc::clone(&plane), address, site, books, shelf)));
             listeners.push(of_each_thread.into_iter());
         }
         let house = Arc::new(House { plane, doors, threads, config: Mutex::new(config) });
@@ -267,14 +268,18 @@ fn check_ledger_fixed(old: Option<&Ledger>, new: Option<&Ledger>) -> Result<(), 
 }
 
 /// The recorder of each environment, in their order, where calls are recorded.
-fn recorders(config: &Config, threads: usize, seam: &Seam) -> Result<Vec<Option<Recorder>>, StartError> {
-    let recorder = |own: &EnvironmentConfig| {
-        let Some(ledger) = &config.ledger else { return Ok(None) };
-        let (recorder, _) = Recorder::open(ledger, own.environment, threads, seam.clone())?;
-        Ok(Some(recorder))
+/// The accounts of each environment, as its ledger left them, and what records its calls.
+fn books(config: &Config, threads: usize, seam: &Seam) -> Result<Vec<Books>, StartError> {
+    let books = |own: &EnvironmentConfig| {
+        let accounts = Arc::new(Accounts::new(seam.clone()));
+        let Some(ledger) = &config.ledger else { return Ok((accounts, None)) };
+        let recorder = Recorder::open(ledger, own.environment, threads, seam.clone(), &accounts)?;
+        Ok((accounts, Some(recorder)))
     };
-    config.environments.iter().map(recorder).collect()
+    config.environments.iter().map(books).collect()
 }
+
+type Books = (Arc<Accounts>, Option<Recorder>);
 
 fn threads(config: &Config) -> usize {
     match config.threads {

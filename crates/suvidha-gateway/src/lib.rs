@@ -3,11 +3,15 @@
 //! [`Gateway::start`] opens a listener for each environment and serves ASPs until [`Running::drain`]. What
 //! becomes of one call is read in `pipeline.rs`, from the top down.
 
+mod accounts;
 mod aspapi;
 mod attempts;
 mod body;
+mod breaker;
+mod charging;
 pub mod config;
 mod error;
+mod fair;
 mod gateway;
 mod gcra;
 mod generations;

@@ -9,12 +9,16 @@ use gstn::catalogue::{self, ErrorEntry};
 use gstn::crypto::Certificate;
 use gstn::crypto::{base64, sha256};
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
+};
 use http::{HeaderValue, Method, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::accounts::whole_seconds;
 use crate::body::Content;
+use crate::breaker::Condition;
 use crate::error::{Error, Kind};
 use crate::pipeline::receive::Received;
 use crate::pipeline::{Call, Visit};
@@ -30,6 +34,8 @@ pub(crate) enum Endpoint {
     Healthz,
     /// It wants calls.
     Readyz,
+    /// Whether GSTN or we are the trouble.
+    GstnHealth,
     Errors,
     Error(String),
     CaPem,
@@ -44,6 +50,7 @@ impl Endpoint {
         Some(match segments {
             ["healthz"] => Self::Healthz,
             ["readyz"] => Self::Readyz,
+            ["health", "gstn"] => Self::GstnHealth,
             ["errors"] => Self::Errors,
             ["errors", code] => Self::Error((*code).to_owned()),
             ["certificates", "ca.pem"] => Self::CaPem,
@@ -81,6 +88,7 @@ pub(crate) fn respond(
         Endpoint::Readyz if visit.door.plane.is_draining() => unready("{\"status\":\"draining\"}"),
         Endpoint::Readyz if visit.door.check_ledger().is_err() => unready("{\"status\":\"not-recording\"}"),
         Endpoint::Readyz => document("application/json", "{\"status\":\"ready\"}"),
+        Endpoint::GstnHealth => gstn_health(visit, site.upstream.is_some()),
         Endpoint::Errors if html => page(&list_page()),
         Endpoint::Errors => json_document(&catalogue::errors().iter().map(as_json).collect()),
         Endpoint::Error(code) => {
@@ -102,6 +110,29 @@ pub(crate) fn respond(
     headers.insert(VARY, HeaderValue::from_static("accept"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// What keeps an ASP's calls from being answered, if anything does; no name or address of GSTN's servers.
+fn gstn_health(visit: &Visit, is_configured: bool) -> Response<Content> {
+    let health = visit.door.breaker.health();
+    let is_up = is_configured && visit.door.check_ledger().is_ok();
+    let gsp = if is_up { "up" } else { "degraded" };
+    let gstn = if is_configured { health.condition.as_str() } else { "unknown" };
+    let seconds = health.retry_after.map(whole_seconds);
+    let mut response = json_document(&json!({
+        "gsp": gsp,
+        "gstn": gstn,
+        "since": health.since.to_string(),
+        "last_answer": health.last_answer.map(|time| time.to_string()),
+        "retry_after": seconds,
+    }));
+    if !is_up || health.condition == Condition::Down {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn missing(words: &str) -> Error {

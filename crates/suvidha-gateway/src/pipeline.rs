@@ -89,8 +89,11 @@ pub(crate) async fn answer(
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
-    let response = outcome.unwrap_or_else(|error| refusal(error, record));
+    let mut response = outcome.unwrap_or_else(|error| refusal(error, record));
     record.status = Some(response.status());
+    if let Some(notice) = record.notice {
+        notice.write(response.headers_mut());
+    }
     let draining = visit.door.plane.is_draining();
     let closes =
         !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await);
@@ -120,9 +123,8 @@ async fn stages(
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
             visit.door.check_ledger()?;
-            let call = admit::admit(call)?;
-            record.admitted = true;
-            forward::forward(call, body, record).await
+            let call = admit::admit(call, visit, record).await?;
+            forward::forward(call, visit, body, record).await
         }
     }
 }

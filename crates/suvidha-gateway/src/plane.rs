@@ -15,8 +15,11 @@ use suvidha_store::{Registry, Snapshot, StoreError, Used};
 use tokio::time::sleep;
 use tracing::error;
 
+use crate::accounts::Accounts;
 use crate::attempts::Attempts;
+use crate::breaker::Breaker;
 use crate::error::{Error, Kind};
+use crate::fair::Gate;
 use crate::gcra::Limiter;
 use crate::keeper::Errand;
 use crate::metrics::Metrics;
@@ -147,6 +150,12 @@ pub(crate) struct Door {
     /// How often ASPs replace their certificates.
     pub(crate) setasppubcer: Limiter<AspId>,
     pub(crate) aspapi: aspapi::Memory,
+    /// What ASPs have used of their balances and limits.
+    pub(crate) accounts: Arc<Accounts>,
+    /// Who may send to GSTN now, of all of them.
+    pub(crate) gate: Arc<Gate>,
+    /// Whether GSTN answers.
+    pub(crate) breaker: Arc<Breaker>,
     /// Where its calls are recorded, if anywhere.
     pub(crate) recorder: Option<Recorder>,
     /// Where what is recorded is read.
@@ -161,10 +170,13 @@ impl Door {
         plane: Arc<Plane>,
         address: SocketAddr,
         site: Site,
-        recorder: Option<Recorder>,
+        (accounts, recorder): (Arc<Accounts>, Option<Recorder>),
         shelf: Option<Shelf>,
     ) -> Self {
         Self {
+            accounts,
+            gate: Arc::new(Gate::new(plane.seam.clone())),
+            breaker: Arc::new(Breaker::new(site.environment, plane.seam.clone())),
             plane,
             environment: site.environment,
             address,

@@ -14,11 +14,12 @@ use std::task::{Context, Poll};
 use gstn::Environment;
 use suvidha_seam::Seam;
 use suvidha_store::ledger::{
-    Entry, Figures, Health, Ledger, LedgerError, Months, Observer, Opening, Release, Ticket, Writer,
+    Entry, Figures, Health, Ledger, LedgerError, Months, Observer, Release, Ticket, Writer,
 };
 use tracing::{error, info, warn};
 
 use self::waiting::Waiting;
+use crate::accounts::{Accounts, Charge};
 use crate::config::{self, Durability};
 
 /// How many refusals are kept in memory to be written later, while the ledger cannot be written.
@@ -43,19 +44,20 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the ledger of `environment`, for calls of so many `threads`; says where it stood.
+    /// Opens the ledger of `environment`, for calls of so many `threads`, and puts the accounts where it left them.
     pub(crate) fn open(
         config: &config::Ledger,
         environment: Environment,
         threads: usize,
         seam: Seam,
-    ) -> Result<(Self, Opening), LedgerError> {
+        accounts: &Arc<Accounts>,
+    ) -> Result<Self, LedgerError> {
         let ledger = Ledger::open(&config.file(environment), environment, seam)?;
-        let opening = ledger.opening()?;
+        accounts.restore(&ledger.opening()?);
         let waiting: Arc<[Waiting]> = (0..threads).map(|_| Waiting::default()).collect();
-        let told = Told { waiting: Arc::clone(&waiting) };
+        let told = Told { waiting: Arc::clone(&waiting), accounts: Arc::clone(accounts) };
         let retention = config.retention_months.and_then(NonZeroU16::new).map(Months);
-        let recorder = Self {
+        Ok(Self {
             environment,
             writer: ledger.start(config.gather(), retention, Arc::new(told))?,
             waiting,
@@ -63,8 +65,7 @@ impl Recorder {
             in_trouble: AtomicBool::new(false),
             refusals_kept: AtomicU64::new(0),
             refusals_lost: AtomicU64::new(0),
-        };
-        Ok((recorder, opening))
+        })
     }
 
     /// What answers wait for, from now on.
@@ -187,6 +188,7 @@ impl Recorder {
 /// Passes on what the writer tells. Runs on the writer's thread.
 struct Told {
     waiting: Arc<[Waiting]>,
+    accounts: Arc<Accounts>,
 }
 
 impl Observer for Told {
@@ -194,7 +196,12 @@ impl Observer for Told {
         self.waiting.iter().for_each(|lane| lane.committed(up_to.as_u64()));
     }
 
-    fn failed(&self, tickets: RangeInclusive<Ticket>, _: &[Entry]) {
+    fn failed(&self, tickets: RangeInclusive<Ticket>, entries: &[Entry]) {
+        for entry in entries.iter().filter(|entry| entry.units > 0) {
+            if let (Some(aspid), Some(plan)) = (entry.aspid, entry.plan) {
+                self.accounts.give_back(aspid, Charge { plan, units: entry.units }, entry.at);
+            }
+        }
         let tickets = tickets.start().as_u64()..=tickets.end().as_u64();
         self.waiting.iter().for_each(|lane| lane.failed(&tickets));
     }

@@ -12,8 +12,10 @@ use gstn::crypto::Certificate;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use crate::charging::Prices;
 use crate::config::{
-    AspApi, Config, EnvironmentConfig, GetKey, HeaderChecks, Identify, Ledger, Limits, Timeouts,
+    AspApi, AspLimits, Breaker, Ceiling, ChargeRule, Config, EnvironmentConfig, GetKey, HeaderChecks,
+    Identify, Ledger, Limits, Timeouts,
 };
 use crate::tls;
 use crate::upstream::Upstream;
@@ -54,6 +56,14 @@ pub enum StartError {
         environment: Environment,
         /// `client_id` or `client_secret`.
         what: &'static str,
+    },
+    /// A cost of what can be no API.
+    #[error(
+        "charging.costs names `{name}`, which is no API; an API is written `taxpayerapi/returns/gstr1`, with an action `taxpayerapi/returns/gstr1 RETSAVE`"
+    )]
+    UnknownApi {
+        /// As configured.
+        name: String,
     },
     /// A file that cannot be read, or does not hold what it should.
     #[error("cannot use {path}: {reason}")]
@@ -114,6 +124,11 @@ pub(crate) struct Site {
     pub(crate) aspapi: AspApi,
     pub(crate) identify: Identify,
     pub(crate) header_checks: HeaderChecks,
+    pub(crate) asp_limits: AspLimits,
+    pub(crate) ceiling: Ceiling,
+    pub(crate) breaker: Breaker,
+    pub(crate) charge_rule: ChargeRule,
+    pub(crate) prices: Prices,
     pub(crate) upstream: Option<Upstream>,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// The last moment of our TLS certificate.
@@ -186,6 +201,11 @@ fn build_one(config: &Config, own: &EnvironmentConfig, threads: usize) -> Result
         aspapi: config.aspapi.clone(),
         identify: own.identify,
         header_checks: own.header_checks,
+        asp_limits: own.limits,
+        ceiling: own.ceiling,
+        breaker: config.breaker.clone(),
+        charge_rule: config.charging.rule,
+        prices: Prices::new(&config.charging),
         upstream,
         tls: own.tls.as_ref().map(tls::server_config).transpose()?,
         tls_expires_at: own.tls.as_ref().and_then(tls::expires_at),
@@ -224,9 +244,13 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
     if let Some(ledger) = &config.ledger {
         check_ledger(ledger)?;
     }
-    check_getkey(&config.getkey)?;
-    let calls = config.aspapi.calls_per_asp as usize;
-    range("aspapi.calls_per_asp", calls, 1, 100_000, "1 to 100,000")
+    for own in &config.environments {
+        own.limits.check()?;
+        own.ceiling.check()?;
+    }
+    config.charging.check()?;
+    config.breaker.check()?;
+    check_getkey(&config.getkey)
 }
 
 fn check_ledger(ledger: &Ledger) -> Result<(), StartError> {

@@ -1,9 +1,11 @@
 //! Fourth, because whether a call may be made depends on whose it is; and the last stage before anything leaves
 //! this machine.
 //!
-//! It refuses what cannot be right and leaves the rest to GSTN, unless strict header checks are asked for.
+//! It refuses what cannot be right and leaves the rest to GSTN, unless strict header checks are asked for. Then it asks what
+//! is scarce: is GSTN there at all, do the ASP's balance and limits allow it, and is it the ASP's turn.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use gstn::catalogue::Family;
 use gstn::headers::GstnHeaders;
@@ -11,12 +13,17 @@ use http::Method;
 use http::request::Parts;
 use suvidha_store::{AspEntry, AspStatus};
 
-use super::Call;
 use super::forward::PASSED_ON;
 use super::identify::Identified;
 use super::route::Target;
+use super::settle::Record;
+use super::{Call, Visit};
+use crate::accounts::{Ask, Measure, Refusal};
 use crate::config::HeaderChecks;
 use crate::error::{Error, Kind};
+
+/// A call that waited for its turn in vain may try again after this.
+const AFTER_WAITING: Duration = Duration::from_secs(1);
 
 /// A call that may be forwarded.
 pub(crate) struct Admitted(Target);
@@ -27,12 +34,53 @@ impl Admitted {
     }
 }
 
-pub(crate) fn admit(call: Call<Identified>) -> Result<Call<Admitted>, Error> {
+/// Waits for the ASP's turn, where the environment's ceiling is reached. A call that is refused, or given up meanwhile, has
+/// used up nothing.
+pub(crate) async fn admit(
+    call: Call<Identified>,
+    visit: &Visit,
+    record: &mut Record,
+) -> Result<Call<Admitted>, Error> {
     let asp = call.stage.asp();
     check_asp(asp, call.caller)?;
     let strict = asp.strict_headers.unwrap_or(call.site.header_checks == HeaderChecks::Strict);
     check_headers(&call.head, call.stage.target(), strict)?;
+    let (site, door) = (&call.site, &visit.door);
+    if let Some(wait) = door.breaker.refuses() {
+        return Err(Error::new(Kind::GstnIsDown).after(wait));
+    }
+    let ask = Ask {
+        terms: asp.terms(site.environment),
+        defaults: &site.asp_limits,
+        family: call.stage.target().family,
+        cost: site.prices.cost(call.stage.target(), record.action.as_deref()),
+        rule: site.charge_rule,
+    };
+    let (hold, notice) = door.accounts.admit(asp.aspid, &ask).map_err(|refusal| {
+        record.notice = refusal.notice();
+        refused(&refusal)
+    })?;
+    let turn = door.gate.enter(&site.ceiling, asp.aspid).await;
+    let turn = turn.map_err(|_| Error::new(Kind::NoTurn).after(AFTER_WAITING))?;
+    record.admit(hold, turn, notice);
     Ok(call.advance(|identified| Admitted(identified.into_target())))
+}
+
+fn refused(refusal: &Refusal) -> Error {
+    let words = refusal.words();
+    match refusal {
+        Refusal::Limit(breach) => {
+            let kind = match breach.measure {
+                Measure::Rate => Kind::TooManyCalls,
+                Measure::Concurrency => Kind::TooManyAtOnce,
+                Measure::Day => Kind::DayIsUsedUp,
+                Measure::Month => Kind::MonthIsUsedUp,
+            };
+            Error::saying(kind, words).after(breach.wait)
+        }
+        Refusal::NoCredit { .. } | Refusal::CreditExpired { .. } => Error::saying(Kind::NoCredit, words),
+        Refusal::Cap { .. } => Error::saying(Kind::CapIsReached, words),
+    }
 }
 
 /// Whether the ASP may call at all, from where it does.

@@ -16,7 +16,8 @@ use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
 use gstn::headers::X_GSP_ERROR_ORIGIN;
 use http::header::{CONTENT_LENGTH, LINK};
-use http::{HeaderValue, Method, Request, Response};
+use http::response::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
@@ -24,10 +25,12 @@ use tokio::time::{Instant, timeout};
 use self::consent::Authentication;
 pub(crate) use self::glimpse::Glimpse;
 pub(super) use self::headers::PASSED_ON;
-use super::Call;
 use super::admit::Admitted;
 use super::settle::Record;
+use super::{Call, Visit};
+use crate::accounts::Verdict;
 use crate::body::{Content, Flow, RequestBody, Streaming};
+use crate::breaker::Pass;
 use crate::error::{Error, Kind, help_link};
 use crate::site::Site;
 use crate::upstream::{Answered, Exchange, Upstream};
@@ -38,6 +41,7 @@ const RELEASED_WHOLE: u64 = 64 * 1024;
 
 pub(crate) async fn forward(
     call: Call<Admitted>,
+    visit: &Visit,
     body: &mut Option<Incoming>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
@@ -50,16 +54,26 @@ pub(crate) async fn forward(
     record.request_body = Some(Arc::clone(&flow));
     let authentication = Authentication::of(&call.head, call.stage.target());
     let mut request = request(call, body, upstream, &flow)?;
+    let pass = visit.door.breaker.pass().map_err(|wait| {
+        record.refuse();
+        Error::new(Kind::GstnIsDown).after(wait)
+    })?;
     if let Some(trace) = &mut record.trace {
         trace.hand_over(request.headers_mut(), &upstream.authority);
     }
+    record.verdict = Verdict::Forwarded;
     let begun = Instant::now();
-    let answered = Exchange::begin(Arc::clone(&site), lane, request, &flow).await;
+    let answered = exchange(&site, lane, request, &flow, record).await;
     record.at_gstn = Some(begun.elapsed());
-    let Answered { head, mut exchange } = answered?;
-    record.gstn_answered = true;
-    let start = read_start(&mut exchange, &site).await?;
-    record.at_gstn = Some(begun.elapsed());
+    report(pass, &answered, &site);
+    let (head, exchange, start) = answered.inspect_err(|error| {
+        if error.kind().is_not_sent() {
+            record.verdict = Verdict::NotSent;
+        }
+    })?;
+    if matches!(start, Start::Whole(_)) {
+        record.turn = None;
+    }
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::answer(head.headers, head.status, &method, upstream);
@@ -75,6 +89,36 @@ pub(crate) async fn forward(
             site.timeouts.answer_idle(),
         ))),
     }))
+}
+
+/// Sends the request, and reads as much of the answer as is read before anything is released.
+async fn exchange(
+    site: &Arc<Site>,
+    lane: usize,
+    request: Request<RequestBody>,
+    flow: &Flow,
+    record: &mut Record,
+) -> Result<(Parts, Exchange, Start), Error> {
+    let Answered { head, mut exchange } = Exchange::begin(Arc::clone(site), lane, request, flow).await?;
+    record.gstn_answered = true;
+    let start = read_start(&mut exchange, site).await?;
+    Ok((head, exchange, start))
+}
+
+/// Tells the breaker what became of a call that it let pass.
+fn report(pass: Pass, answered: &Result<(Parts, Exchange, Start), Error>, site: &Site) {
+    match answered {
+        Ok((head, ..)) if says_down(head.status) => pass.failed(&site.breaker),
+        Ok(_) => pass.answered(&site.breaker),
+        Err(error) if error.kind().is_gstn_failing() => pass.failed(&site.breaker),
+        // The ASP broke it off, or we did: that says nothing about GSTN.
+        Err(_) => {}
+    }
+}
+
+/// What stands before GSTN's servers, and says that they are not there.
+fn says_down(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
 fn request(
@@ -138,7 +182,11 @@ async fn next_piece(exchange: &mut Exchange, site: &Site) -> Result<Option<Bytes
 /// Says in headers of our own, and in the record, whether GSTN's answer is an error.
 fn mark_error(response: &mut Response<()>, record: &mut Record) {
     let failed = response.status().is_client_error() || response.status().is_server_error();
+    if !says_down(response.status()) {
+        record.verdict = Verdict::Answered;
+    }
     if !failed && record.status_cd.is_none_or(StatusCd::is_success) {
+        record.verdict = Verdict::Succeeded;
         return;
     }
     record.origin = Some(Origin::Gstn);

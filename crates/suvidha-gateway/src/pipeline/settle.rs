@@ -22,8 +22,10 @@ use suvidha_store::ledger::{ConsentChange, Entry, Outcome, Ticket};
 use uuid::Uuid;
 
 pub(crate) use self::entry::words;
+use crate::accounts::{Charge, Hold, Notice, Verdict};
 use crate::body::Flow;
 use crate::error::{Error, Kind};
+use crate::fair::Turn;
 use crate::plane::Door;
 use crate::recorder::{Recorder, Unrecorded};
 use crate::trace::Trace;
@@ -58,6 +60,16 @@ pub(crate) struct Record {
     pub(crate) getkey: bool,
     /// It passed [`admit`](super::admit).
     pub(crate) admitted: bool,
+    /// What it holds of its ASP's account, from then on.
+    pub(crate) hold: Option<Hold>,
+    /// Its turn at the environment's ceiling, until GSTN has answered.
+    pub(crate) turn: Option<Turn>,
+    /// How far it came, for what it is charged.
+    pub(crate) verdict: Verdict,
+    /// What it was charged, once it is over.
+    charge: Option<Charge>,
+    /// The limit of the ASP that is nearest.
+    pub(crate) notice: Option<Notice>,
     /// The head of GSTN's answer came, whatever it said.
     pub(crate) gstn_answered: bool,
     /// Of the answer; `None` until there is one.
@@ -101,6 +113,11 @@ impl Record {
             own: false,
             getkey: false,
             admitted: false,
+            hold: None,
+            turn: None,
+            verdict: Verdict::NotSent,
+            charge: None,
+            notice: None,
             gstn_answered: false,
             status: None,
             status_cd: None,
@@ -124,6 +141,27 @@ impl Record {
         self.error_cd = Some(error.code().to_owned());
         self.origin = Some(error.origin());
         self.detail = error.detail().map(str::to_owned);
+        if error.kind().is_gstn_failing() {
+            self.verdict = self.verdict.min(Verdict::Forwarded);
+        }
+    }
+
+    /// It may be forwarded.
+    pub(crate) fn admit(&mut self, hold: Hold, turn: Turn, notice: Option<Notice>) {
+        self.admitted = true;
+        (self.hold, self.turn, self.notice) = (Some(hold), Some(turn), notice);
+    }
+
+    /// It was refused after all, before anything of it was sent: it has used up nothing.
+    pub(crate) fn refuse(&mut self) {
+        self.admitted = false;
+        (self.hold, self.turn) = (None, None);
+    }
+
+    fn settle_account(&mut self) {
+        self.turn = None;
+        let verdict = self.verdict;
+        self.charge = self.hold.take().map(|hold| hold.settle(verdict));
     }
 
     fn log(&self, environment: Environment) {
@@ -195,6 +233,7 @@ impl Settlement {
             return None;
         }
         self.record.outcome = Some(outcome);
+        self.record.settle_account();
         let recorder = self.door.recorder.as_ref().filter(|_| !self.record.own)?;
         Some((recorder, self.record.entry(outcome)))
     }

@@ -36,8 +36,8 @@ impl Record {
             bytes_out: self.bytes_out,
             gstn_us: self.at_gstn.map(microseconds),
             total_us: microseconds(self.started.elapsed()),
-            plan: None,
-            units: 0,
+            plan: self.charge.map(|charge| charge.plan),
+            units: self.charge.map_or(0, |charge| charge.units),
             admitted: self.admitted,
             consent: self.consent.take(),
         }

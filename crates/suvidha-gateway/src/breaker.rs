@@ -1,0 +1,461 @@
+//! The breaker: while GSTN does not answer, calls are refused at once, instead of being held for minutes each; and one
+//! call at a time finds out when that is over.
+//!
+//! One for each environment, shared by all threads. It also knows what `/health/gstn` tells.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gstn::Environment;
+use jiff::{SignedDuration, Timestamp};
+use suvidha_seam::Seam;
+use tracing::{info, warn};
+
+use crate::config;
+
+/// Into how many parts the window of failures is divided, each forgotten as a whole.
+const PARTS: usize = 10;
+
+/// A caller that meets the one probe under way may come again after this.
+const WHILE_PROBING: Duration = Duration::from_secs(1);
+
+/// How GSTN looks from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It answers.
+    Up,
+    /// It did not answer the last call, or a tenth of those of late.
+    Degraded,
+    /// Calls are refused, but for single ones that try.
+    Down,
+}
+
+impl Condition {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Whether calls pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Position {
+    Closed,
+    /// One call at a time may try.
+    HalfOpen,
+    Open,
+}
+
+/// What can be told of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Health {
+    pub(crate) condition: Condition,
+    pub(crate) position: Position,
+    /// When this condition began.
+    pub(crate) since: Timestamp,
+    pub(crate) last_answer: Option<Timestamp>,
+    /// While it is down.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+pub(crate) struct Breaker {
+    environment: Environment,
+    seam: Seam,
+    state: Mutex<State>,
+}
+
+struct State {
+    gate: Gate,
+    /// Failures in a row.
+    streak: u32,
+    window: Window,
+    last_answer: Option<Timestamp>,
+    condition: Condition,
+    since: Timestamp,
+}
+
+#[derive(Clone, Copy)]
+enum Gate {
+    Closed,
+    /// Nothing passes for `rest` from `at` on; then one probe at a time.
+    Open {
+        at: Timestamp,
+        rest: SignedDuration,
+        probing: bool,
+    },
+}
+
+impl Breaker {
+    pub(crate) fn new(environment: Environment, seam: Seam) -> Self {
+        let state = State {
+            gate: Gate::Closed,
+            streak: 0,
+            window: Window::default(),
+            last_answer: None,
+            condition: Condition::Up,
+            since: seam.now(),
+        };
+        Self { environment, seam, state: Mutex::new(state) }
+    }
+
+    /// How long to wait, where a call would be refused now. It takes nothing.
+    pub(crate) fn refuses(&self) -> Option<Duration> {
+        self.lock().gate.refuses(self.seam.now())
+    }
+
+    /// Leave to send one call, whose outcome is to be told; or how long to wait.
+    pub(crate) fn pass(self: &Arc<Self>) -> Result<Pass, Duration> {
+        let now = self.seam.now();
+        let mut state = self.lock();
+        if let Some(wait) = state.gate.refuses(now) {
+            return Err(wait);
+        }
+        let mut probe = false;
+        if let Gate::Open { probing, .. } = &mut state.gate {
+            (*probing, probe) = (true, true);
+        }
+        state.look(now);
+        Ok(Pass { breaker: Arc::clone(self), probe })
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let now = self.seam.now();
+        let mut state = self.lock();
+        state.look(now);
+        let position = match state.gate {
+            Gate::Closed => Position::Closed,
+            gate if gate.rests(now) => Position::Open,
+            Gate::Open { .. } => Position::HalfOpen,
+        };
+        Health {
+            condition: state.condition,
+            position,
+            since: state.since,
+            last_answer: state.last_answer,
+            retry_after: state.gate.refuses(now),
+        }
+    }
+
+    fn answered(&self, probe: bool, rules: &config::Breaker) {
+        let now = self.seam.now();
+        let mut state = self.lock();
+        state.last_answer = Some(now);
+        // What was sent before it opened, and is answered only now, does not close it.
+        let closes = probe && matches!(state.gate, Gate::Open { .. });
+        if closes {
+            state.gate = Gate::Closed;
+            state.window = Window::default();
+        }
+        if matches!(state.gate, Gate::Closed) {
+            state.streak = 0;
+            state.window.count(now, rules, false);
+        }
+        state.look(now);
+        drop(state);
+        if closes {
+            let environment = self.environment.as_str();
+            info!(target: "suvidha::gateway", environment, "GSTN answers again: calls are passed on");
+        }
+    }
+
+    fn failed(&self, probe: bool, rules: &config::Breaker) {
+        let now = self.seam.now();
+        let mut state = self.lock();
+        let opens = match state.gate {
+            Gate::Closed => {
+                state.streak = state.streak.saturating_add(1);
+                state.window.count(now, rules, true);
+                state.is_enough(now, rules)
+            }
+            Gate::Open { .. } => false,
+        };
+        if opens || probe {
+            state.gate = Gate::Open { at: now, rest: rules.rest(), probing: false };
+        }
+        state.look(now);
+        let (in_a_row, (of_calls, failures)) = (state.streak, state.window.sum(now));
+        drop(state);
+        if opens {
+            warn!(
+                target: "suvidha::gateway",
+                environment = self.environment.as_str(),
+                in_a_row,
+                failures,
+                of_calls,
+                "GSTN does not answer: calls are refused at once (GSP500) until one that tries gets an answer"
+            );
+        }
+    }
+
+    /// A probe that came to nothing: another may try.
+    fn abandoned(&self) {
+        if let Gate::Open { probing, .. } = &mut self.lock().gate {
+            *probing = false;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    /// How long a call has to wait before it may pass, or ask again.
+    fn refuses(self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Closed => None,
+            Self::Open { at, rest, .. } if self.rests(now) => {
+                Some((rest - now.duration_since(at)).unsigned_abs())
+            }
+            Self::Open { probing, .. } => probing.then_some(WHILE_PROBING),
+        }
+    }
+
+    /// Whether nothing passes. Before it opened it cannot be: then the clock was put back, and a probe is due.
+    fn rests(self, now: Timestamp) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Open { at, rest, .. } => (SignedDuration::ZERO..rest).contains(&now.duration_since(at)),
+        }
+    }
+}
+
+impl State {
+    fn is_enough(&self, now: Timestamp, rules: &config::Breaker) -> bool {
+        let (calls, failures) = self.window.sum(now);
+        let in_a_row = rules.failures > 0 && self.streak >= rules.failures;
+        let enough_calls = rules.share > 0 && calls >= u64::from(rules.least);
+        in_a_row || (enough_calls && failures * 100 >= calls * u64::from(rules.share))
+    }
+
+    /// Notes since when GSTN has looked as it does.
+    fn look(&mut self, now: Timestamp) {
+        let (calls, failures) = self.window.sum(now);
+        let condition = match self.gate {
+            Gate::Open { .. } => Condition::Down,
+            Gate::Closed if self.streak > 0 || (failures > 0 && failures * 10 >= calls) => {
+                Condition::Degraded
+            }
+            Gate::Closed => Condition::Up,
+        };
+        if condition != self.condition {
+            (self.condition, self.since) = (condition, now);
+        }
+    }
+}
+
+/// Leave to send one call. Dropped without a word, it says nothing about GSTN.
+pub(crate) struct Pass {
+    breaker: Arc<Breaker>,
+    probe: bool,
+}
+
+impl Pass {
+    /// GSTN answered, whatever it said.
+    pub(crate) fn answered(mut self, rules: &config::Breaker) {
+        self.breaker.answered(std::mem::take(&mut self.probe), rules);
+    }
+
+    /// No answer came, or one that says that GSTN is down.
+    pub(crate) fn failed(mut self, rules: &config::Breaker) {
+        self.breaker.failed(std::mem::take(&mut self.probe), rules);
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.abandoned();
+        }
+    }
+}
+
+/// The calls of the last while, and how many of them failed.
+#[derive(Default)]
+struct Window {
+    parts: [Part; PARTS],
+    /// How long a part is, in milliseconds.
+    each: i64,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Part {
+    /// Which part of all time it is.
+    place: i64,
+    calls: u64,
+    failures: u64,
+}
+
+impl Window {
+    fn count(&mut self, now: Timestamp, rules: &config::Breaker, failed: bool) {
+        let each = i64::try_from(rules.window_ms).unwrap_or(i64::MAX) / PARTS as i64;
+        if each != self.each {
+            *self = Self { each: each.max(1), ..Self::default() };
+        }
+        let place = now.as_millisecond() / self.each;
+        let part = &mut self.parts[usize::try_from(place).unwrap_or(0) % PARTS];
+        if part.place != place {
+            *part = Part { place, ..Part::default() };
+        }
+        part.calls += 1;
+        part.failures += u64::from(failed);
+    }
+
+    /// Calls and failures.
+    fn sum(&self, now: Timestamp) -> (u64, u64) {
+        let place = now.as_millisecond() / self.each.max(1);
+        let of_late = self.parts.iter().filter(|part| (0..PARTS as i64).contains(&(place - part.place)));
+        of_late.fold((0, 0), |(calls, failures), part| (calls + part.calls, failures + part.failures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use suvidha_seam::{ManualClock, SystemRng};
+
+    use super::*;
+
+    struct Scene {
+        clock: Arc<ManualClock>,
+        breaker: Arc<Breaker>,
+        rules: config::Breaker,
+    }
+
+    fn scene(rules: config::Breaker) -> Scene {
+        let clock = Arc::new(ManualClock::at("2026-11-22T10:15:30Z".parse().unwrap()));
+        let seam = Seam { clock: clock.clone(), rng: Arc::new(SystemRng) };
+        Scene { clock, breaker: Arc::new(Breaker::new(Environment::Sandbox, seam)), rules }
+    }
+
+    fn in_a_row(failures: u32) -> config::Breaker {
+        config::Breaker { failures, share: 0, ..config::Breaker::default() }
+    }
+
+    impl Scene {
+        fn fail(&self) {
+            self.breaker.pass().unwrap_or_else(|_| panic!("refused")).failed(&self.rules);
+        }
+
+        fn answer(&self) {
+            self.breaker.pass().unwrap_or_else(|_| panic!("refused")).answered(&self.rules);
+        }
+
+        fn waits(&self) -> Option<u64> {
+            self.breaker.pass().err().map(|wait| wait.as_secs())
+        }
+
+        fn condition(&self) -> Condition {
+            self.breaker.health().condition
+        }
+    }
+
+    #[test]
+    fn it_opens_after_so_many_failures_in_a_row_and_one_answer_begins_the_count_anew() {
+        let scene = scene(in_a_row(3));
+        for _ in 0..5 {
+            scene.fail();
+            scene.fail();
+            assert_eq!(scene.condition(), Condition::Degraded);
+            scene.answer();
+        }
+        for _ in 0..3 {
+            assert_eq!(scene.breaker.refuses(), None);
+            scene.fail();
+        }
+        assert_eq!((scene.waits(), scene.condition()), (Some(10), Condition::Down));
+        assert_eq!(scene.breaker.health().position, Position::Open);
+        scene.clock.advance(4_000);
+        assert_eq!(scene.waits(), Some(6));
+    }
+
+    #[test]
+    fn after_the_rest_one_call_at_a_time_tries() {
+        let scene = scene(in_a_row(1));
+        scene.fail();
+        scene.clock.advance(10_000);
+        assert_eq!(scene.breaker.health().position, Position::HalfOpen);
+        let probe = scene.breaker.pass().unwrap_or_else(|_| panic!("no probe"));
+        assert_eq!(scene.waits(), Some(1), "while another tries");
+        drop(probe);
+        let probe = scene.breaker.pass().unwrap_or_else(|_| panic!("the one before came to nothing"));
+        probe.failed(&scene.rules);
+        assert_eq!(scene.waits(), Some(10), "the rest begins anew");
+        scene.clock.advance(10_000);
+        scene.answer();
+        assert_eq!((scene.waits(), scene.condition()), (None, Condition::Up));
+        assert!(scene.breaker.health().last_answer.is_some());
+    }
+
+    #[test]
+    fn what_was_sent_before_it_opened_neither_closes_nor_prolongs_it() {
+        let scene = scene(in_a_row(1));
+        let passes: Vec<_> = (0..3).filter_map(|_| scene.breaker.pass().ok()).collect();
+        scene.fail();
+        scene.clock.advance(5_000);
+        let mut passes = passes.into_iter();
+        passes.next().unwrap().answered(&scene.rules);
+        passes.next().unwrap().failed(&scene.rules);
+        assert_eq!(scene.waits(), Some(5));
+        drop(passes);
+        assert_eq!(scene.waits(), Some(5));
+    }
+
+    #[test]
+    fn it_opens_when_too_large_a_share_of_the_window_fails() {
+        let scene = scene(config::Breaker { failures: 0, share: 50, least: 10, ..in_a_row(0) });
+        for _ in 0..5 {
+            scene.answer();
+        }
+        for _ in 0..4 {
+            scene.fail();
+        }
+        assert_eq!(scene.waits(), None, "too few to tell");
+        scene.fail();
+        assert_eq!(scene.waits(), Some(10));
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_is_forgotten() {
+        let scene = scene(config::Breaker { failures: 0, share: 50, least: 10, ..in_a_row(0) });
+        for _ in 0..9 {
+            scene.fail();
+        }
+        scene.clock.advance(31_000);
+        for _ in 0..9 {
+            scene.answer();
+        }
+        scene.fail();
+        assert_eq!(scene.waits(), None);
+    }
+
+    #[test]
+    fn switched_off_it_never_opens_and_a_clock_put_back_does_not_hold_it_open() {
+        let never = scene(in_a_row(0));
+        for _ in 0..1000 {
+            never.fail();
+        }
+        let scene = scene(in_a_row(1));
+        scene.fail();
+        scene.clock.advance(-86_400_000);
+        assert_eq!(scene.waits(), None, "a probe may try");
+    }
+
+    #[test]
+    fn since_is_when_the_condition_began_and_not_when_it_was_looked_at() {
+        let scene = scene(in_a_row(2));
+        let start = scene.breaker.health().since;
+        scene.clock.advance(1_000);
+        scene.answer();
+        assert_eq!(scene.breaker.health().since, start);
+        scene.fail();
+        let worse = scene.breaker.health().since;
+        assert!(worse > start);
+        scene.fail();
+        scene.clock.advance(60_000);
+        let health = scene.breaker.health();
+        assert_eq!((health.since, health.condition), (worse, Condition::Down), "both failed at one instant");
+    }
+}
