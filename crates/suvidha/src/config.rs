@@ -19,6 +19,7 @@ use crate::output::{Answer, Output};
 use crate::registry::{DEFAULT_DATA_DIR, Missing, RegistryPlace, SealingKeySource};
 
 mod admin;
+mod admission;
 mod environment;
 mod gateway;
 mod getkey;

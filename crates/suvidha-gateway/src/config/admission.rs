@@ -151,6 +151,11 @@ impl Default for Breaker {
 }
 
 impl Charging {
+    /// Whether `name` can name an API in `costs`: family and path, and perhaps an action.
+    pub fn is_api(name: &str) -> bool {
+        is_api(name)
+    }
+
     pub(crate) fn check(&self) -> Result<(), StartError> {
         for (name, cost) in &self.costs {
             if !is_api(name) {

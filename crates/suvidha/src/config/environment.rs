@@ -9,8 +9,8 @@ use suvidha_store::Registry;
 
 use super::reader::Section;
 use super::setting::Word;
-use super::tls_files;
 use super::upstream::Upstream;
+use super::{admission, tls_files};
 use crate::exit::Failure;
 
 /// The environments that are served.
@@ -76,6 +76,8 @@ fn environment(
         ca_certificate: certificate(&mut section, "ca_certificate", base, tls_files::authorities),
         identify: identify(section.section("identify")),
         header_checks: section.get("header_checks", HeaderChecks::default()),
+        limits: admission::limits(section.section("limits")),
+        ceiling: admission::ceiling(section.section("ceiling")),
     };
     let upstream = section
         .optional_section("upstream")

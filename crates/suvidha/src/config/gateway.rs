@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use suvidha_gateway::config::{AspApi, Config, Limits, Timeouts};
 
-use super::getkey;
 use super::reader::Section;
 use super::setting::Bytes;
+use super::{admission, getkey};
 
 pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
     let default = Config::default();
@@ -17,6 +17,8 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         timeouts: timeouts(section.section("timeouts")),
         getkey: getkey::from_section(section.section("getkey")),
         aspapi: aspapi(section.section("aspapi")),
+        charging: admission::charging(section.section("charging")),
+        breaker: admission::breaker(section.section("breaker")),
         trusted_proxies: section.get("trusted_proxies", default.trusted_proxies),
         ..default
     }

@@ -124,6 +124,22 @@ impl<'d, 't> Section<'d, 't> {
         read
     }
 
+    /// Every key of a section whose keys are the operator's own, with its value where that is right, and its place.
+    pub(crate) fn entries<T: Setting>(&mut self) -> Vec<(String, T, Position)> {
+        let entries = std::mem::take(&mut self.table).into_iter().filter_map(|(key, value)| {
+            let (name, at) = (key.get_ref().to_string(), key.span().start);
+            #[cfg(test)]
+            self.document.asked.borrow_mut().insert(self.full(&name));
+            let read = T::read(value.get_ref());
+            if read.is_none() {
+                let message = format!("expected {}, found {}", T::expected(), found(value.get_ref()));
+                self.document.report(at, self.full(&name), message);
+            }
+            Some((name, read?, Position(at)))
+        });
+        entries.collect()
+    }
+
     /// The path at `key`, counted from `base`; nothing where it is absent or no file that can be read.
     pub(crate) fn file(&mut self, key: &'static str, base: &Path) -> Option<PathBuf> {
         let at = self.position(key);

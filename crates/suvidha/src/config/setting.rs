@@ -89,7 +89,7 @@ macro_rules! whole_numbers {
         }
     )+};
 }
-whole_numbers!(u16, u32, usize);
+whole_numbers!(u16, u32, u64, usize);
 
 impl<T: Setting> Setting for Vec<T> {
     fn expected() -> String {

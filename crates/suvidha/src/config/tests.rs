@@ -78,6 +78,16 @@ failures_per_asp = 0
 certificate_overlap = "31d"
 [gateway.aspapi]
 calls_per_asp = 0
+[gateway.charging]
+rule = "always"
+[gateway.charging.costs]
+"returns" = 1
+"taxpayerapi/returns/gstr1 RETSAVE" = 1000001
+"commonapi/search" = "2"
+[gateway.breaker]
+failures = -1
+share = 101
+rest = "50ms"
 [environments.sandbox]
 listen = "localhost:7780"
 header_checks = "Strict"
@@ -85,6 +95,12 @@ header_checks = "Strict"
 sessions = true
 password = false
 password_in_query = true
+[environments.sandbox.limits]
+mode = "watch"
+burst = 10
+per_month = 0
+[environments.sandbox.ceiling]
+wait = "61s"
 [environments.production]
 listen = "0.0.0.0:443"
 [environments.production.tls]
