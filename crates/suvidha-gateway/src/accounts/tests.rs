@@ -177,9 +177,9 @@ fn quotas_and_charges_go_on_where_the_ledger_left_them() {
     let family = Family::CommonApi;
     scene.terms.family_limits = vec![(family, Limits { per_month: at_most(5), ..Limits::default() })];
     let calls = |today, this_month| Admitted { today, this_month };
-    let families = [(Some(Family::TaxpayerApi), calls(4, 40)), (Some(family), calls(1, 4)), (None, calls(3, 3))];
-    let past =
-        AspOpening { prepaid_units: 7, postpaid_units_this_month: 9, families: families.into() };
+    let families =
+        [(Some(Family::TaxpayerApi), calls(4, 40)), (Some(family), calls(1, 4)), (None, calls(3, 3))];
+    let past = AspOpening { prepaid_units: 7, postpaid_units_this_month: 9, families: families.into() };
     scene.accounts.restore(&Opening { asps: [(asp(), past)].into() });
     let standing = scene.standing();
     assert_eq!((standing.prepaid_charged, standing.postpaid_charged), (7, 9));
