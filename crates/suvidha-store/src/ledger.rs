@@ -34,6 +34,7 @@ mod consents;
 mod entry;
 mod error;
 mod figures;
+mod files;
 mod filter;
 mod health;
 mod ist;

@@ -10,6 +10,7 @@ use suvidha_seam::Seam;
 use super::chain::{COLUMNS, Chain, Head, columns};
 use super::entry::{ConsentChange, Entry};
 use super::error::LedgerError;
+use super::files::Files;
 use super::ist;
 use super::schema::{self, Identity};
 use super::usage::{Sums, TOTALS};
@@ -20,7 +21,10 @@ pub(super) struct Book {
     path: PathBuf,
     identity: Identity,
     head: Head,
+    files: Files,
     scratch: Scratch,
+    /// The head that the ledger has if the last transaction, whose commit failed, was carried out all the same.
+    doubtful: Option<Head>,
 }
 
 /// What would else be allocated for each group.
@@ -44,11 +48,18 @@ impl Book {
 
     fn checked(connection: Connection, path: &Path, identity: Identity) -> Result<Self, LedgerError> {
         let head = schema::mark(&connection, "head").map_err(|error| LedgerError::of(path, error))?;
-        Ok(Self { connection, path: path.to_owned(), identity, head, scratch: Scratch::default() })
+        let files = Files::of(path);
+        let (path, scratch) = (path.to_owned(), Scratch::default());
+        Ok(Self { connection, path, identity, head, files, scratch, doubtful: None })
     }
 
     pub(super) fn head(&self) -> Head {
         self.head
+    }
+
+    /// The head that the ledger may have after a failure, beside the one it had before.
+    pub(super) fn doubtful(&self) -> Option<Head> {
+        self.doubtful
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -59,14 +70,27 @@ impl Book {
         &self.connection
     }
 
-    /// Writes `entries` after the last one and brings them to the disk: all of them, or none.
+    /// Brings to the disk what a failed commit has left in the log: that it can be read does not mean that it stays.
+    pub(super) fn settle(&self) -> Result<(), LedgerError> {
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        match busy {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(LedgerError::Busy { path: self.path.clone() }),
+            Err(error) => Err(LedgerError::of(&self.path, error)),
+        }
+    }
+
+    /// Writes `entries` after the last one and brings them to the disk: all of them, or none. After an error there may be
+    /// [doubt](Self::doubtful) which.
     pub(super) fn append<'a>(
         &mut self,
         entries: impl Iterator<Item = &'a Entry>,
     ) -> Result<Head, LedgerError> {
-        let Self { connection, path, head, scratch, .. } = self;
-        let written =
-            written(connection, *head, entries, scratch).map_err(|error| LedgerError::of(path, error))?;
+        let Self { connection, path, head, files, scratch, doubtful, .. } = self;
+        files.require()?;
+        let written = written(connection, *head, entries, scratch, doubtful)
+            .map_err(|error| LedgerError::of(path, error))?;
+        *doubtful = None;
         self.head = written;
         Ok(written)
     }
@@ -77,6 +101,7 @@ fn written<'a>(
     mut head: Head,
     entries: impl Iterator<Item = &'a Entry>,
     scratch: &mut Scratch,
+    doubtful: &mut Option<Head>,
 ) -> rusqlite::Result<Head> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     scratch.sums.clear();
@@ -99,6 +124,7 @@ fn written<'a>(
     transaction
         .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
         .execute(params![head.seq.cast_signed(), head.hash])?;
+    *doubtful = Some(head);
     transaction.commit()?;
     Ok(head)
 }

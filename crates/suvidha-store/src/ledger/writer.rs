@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use suvidha_seam::Seam;
 
 use super::book::Book;
+use super::chain::Head;
 use super::entry::Entry;
 use super::error::LedgerError;
 use super::figures::{Figures, Meter};
@@ -82,6 +83,8 @@ impl Writer {
         let scribe = Scribe {
             shared: Arc::clone(&shared),
             identity: book.identity(),
+            head: book.head(),
+            doubtful: None,
             book: Some(book),
             _lock: lock,
             seam,
@@ -172,6 +175,10 @@ const LARGEST_GROUP: usize = 2048;
 struct Scribe {
     shared: Arc<Shared>,
     identity: Identity,
+    /// Where the ledger ends, as far as is certain.
+    head: Head,
+    /// Where it ends if a group, of so many, was written though its commit failed.
+    doubtful: Option<(Head, usize)>,
     /// `None` after a failure.
     book: Option<Book>,
     _lock: Lock,
@@ -202,28 +209,71 @@ impl Scribe {
         while !self.group.is_empty() {
             let size = self.group.len().min(LARGEST_GROUP);
             let began = Instant::now();
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.append(size)));
-            let outcome = outcome.unwrap_or_else(|panic| {
-                let what = words(&*panic);
-                Err(LedgerError::Panicked { path: self.shared.path.clone(), what })
-            });
-            match outcome {
-                Ok(()) => self.written(size, began),
-                Err(error) => return self.failed(&error),
+            match self.caught(|scribe| scribe.append(size)) {
+                Ok(written) => self.written(written, began),
+                Err(error) => {
+                    self.doubtful = self
+                        .book
+                        .take()
+                        .and_then(|book| book.doubtful())
+                        .map(|head| (head, size))
+                        .or(self.doubtful);
+                    // Seldom, but then before anybody is told otherwise.
+                    match self.caught(Self::reopen) {
+                        Ok(written @ 1..) => self.written(written, began),
+                        _ => return self.failed(&error),
+                    }
+                }
             }
         }
     }
 
-    fn append(&mut self, size: usize) -> Result<(), LedgerError> {
+    fn caught<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
+            let what = words(&*panic);
+            Err(LedgerError::Panicked { path: self.shared.path.clone(), what })
+        })
+    }
+
+    /// Writes the first `size` of the group; says how many of them are on disk now.
+    fn append(&mut self, size: usize) -> Result<usize, LedgerError> {
         if self.book.is_none() {
-            self.book = Some(Book::reopen(&self.shared.path, self.identity)?);
+            let there = self.reopen()?;
+            if there > 0 {
+                return Ok(there);
+            }
         }
         let entries = self.group.iter().take(size).map(|queued| &queued.entry);
         if let Some(book) = &mut self.book {
-            let head = book.append(entries)?;
-            self.shared.meter.head(head);
+            self.head = book.append(entries)?;
+            self.shared.meter.head(self.head);
         }
-        Ok(())
+        Ok(size)
+    }
+
+    /// Opens the ledger once more after a failure. It must end where it ended before; or where it would if the group whose
+    /// commit failed was written all the same: so many of the group are on disk then, and must not be written again.
+    fn reopen(&mut self) -> Result<usize, LedgerError> {
+        let book = Book::reopen(&self.shared.path, self.identity)?;
+        let there = match self.doubtful {
+            _ if book.head() == self.head => 0,
+            Some((head, size)) if book.head() == head => {
+                book.settle()?;
+                size
+            }
+            _ => {
+                let what =
+                    "does not end where this gateway left it: it is a copy, or another program wrote to it";
+                return Err(LedgerError::Replaced { path: self.shared.path.clone(), what });
+            }
+        };
+        (self.head, self.doubtful) = (book.head(), None);
+        self.shared.meter.head(self.head);
+        self.book = Some(book);
+        Ok(there)
     }
 
     fn written(&mut self, size: usize, began: Instant) {
@@ -265,4 +315,96 @@ impl Scribe {
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use gstn::Environment::Sandbox;
+
+    use super::*;
+    use crate::ledger::{Filter, LedgerReader, Order, Outcome};
+
+    fn a_call(seam: &Seam) -> Entry {
+        Entry {
+            id: seam.uuid(),
+            at: "2026-11-22T10:15:30Z".parse().unwrap(),
+            aspid: None,
+            claimed_aspid: None,
+            txn: None,
+            gstin: None,
+            ip_usr: None,
+            appver: None,
+            method: None,
+            api: None,
+            action: None,
+            version: None,
+            status: Some(401),
+            status_cd: None,
+            error_cd: None,
+            origin: None,
+            outcome: Outcome::Refused,
+            bytes_in: 0,
+            bytes_out: 0,
+            gstn_us: None,
+            total_us: 0,
+            plan: None,
+            units: 0,
+            admitted: false,
+            consent: None,
+        }
+    }
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Observer for Told {
+        fn committed(&self, up_to: Ticket) {
+            self.0.lock().unwrap().push(format!("committed {}", up_to.0));
+        }
+
+        fn failed(&self, tickets: RangeInclusive<Ticket>, _: &[Entry]) {
+            self.0.lock().unwrap().push(format!("failed {}", tickets.start().0));
+        }
+    }
+
+    #[test]
+    fn a_group_that_was_written_though_its_commit_failed_is_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sandbox.sqlite");
+        let seam = Seam::system();
+        let lock = Lock::take(&path).unwrap();
+        let mut book = Book::open(&path, Sandbox, &seam).unwrap();
+        let entries: Vec<_> = (0..3).map(|_| a_call(&seam)).collect();
+        let (identity, head) = (book.identity(), book.head());
+        let landed = book.append(entries[..2].iter()).unwrap();
+        drop(book);
+
+        let told = Arc::new(Told::default());
+        let (queue, state) = (Queue::default(), State::default());
+        let shared = Shared { path: path.clone(), queue, state, meter: Meter::at(head) };
+        let mut scribe = Scribe {
+            shared: Arc::new(shared),
+            identity,
+            head,
+            doubtful: Some((landed, 2)),
+            book: None,
+            _lock: lock,
+            seam,
+            gather: Duration::ZERO,
+            observer: told.clone(),
+            group: VecDeque::new(),
+            untold: 0,
+        };
+        for entry in &entries {
+            scribe.shared.queue.push(entry.clone(), Release::Held);
+        }
+        scribe.shared.queue.take(&mut scribe.group, Wake::After(Duration::ZERO));
+        scribe.write();
+
+        assert_eq!(*told.0.lock().unwrap(), ["committed 2", "committed 3"]);
+        assert_eq!(scribe.shared.queue.len(), 0);
+        let reader = LedgerReader::open(&path).unwrap();
+        let page = reader.entries(&Filter::default(), Order::OldestFirst, None, 9).unwrap();
+        assert_eq!(page.entries.into_iter().map(|recorded| recorded.entry).collect::<Vec<_>>(), entries);
+    }
 }

@@ -9,6 +9,7 @@ mod desk;
 mod enrolment;
 mod file;
 mod ledger;
+mod misplaced;
 mod passwords;
 mod secrets;
 mod session_keys;
