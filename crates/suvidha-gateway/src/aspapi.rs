@@ -1,9 +1,10 @@
-//! What an ASP asks about itself: its settings, its log, and which taxpayers it has sessions of. The names, and
+//! What an ASP asks about itself: its balance, its settings, its log, and which taxpayers it has sessions of. The names, and
 //! the shapes as far as they are documented, are those of TaxPro's utility APIs; `consents` is ours.
 //!
 //! Each is identified by any scheme, the account password among them, costs nothing, and is recorded as every call. What is read
 //! from the ledger is read by the [`Readers`](crate::readers::Readers), a page at a time, and sent as it is read.
 
+mod balance;
 mod consents;
 mod days;
 mod list;
@@ -50,6 +51,7 @@ impl Memory {
 /// One of the APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
+    Balance,
     Setting,
     DailyTxn,
     DailySummary,
@@ -58,8 +60,8 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    const ALL: [Self; 5] =
-        [Self::Setting, Self::DailyTxn, Self::DailySummary, Self::DailyTxnLog, Self::Consents];
+    const ALL: [Self; 6] =
+        [Self::Balance, Self::Setting, Self::DailyTxn, Self::DailySummary, Self::DailyTxnLog, Self::Consents];
 
     /// The one at this path, which is what follows the version.
     pub(crate) fn find(path: &[&str]) -> Option<Self> {
@@ -69,6 +71,7 @@ impl Question {
 
     pub(crate) fn path(self) -> &'static str {
         match self {
+            Self::Balance => "getapibalance",
             Self::Setting => "getapisetting",
             Self::DailyTxn => "apitxn/dailytxn",
             Self::DailySummary => "apitxn/dailysummary",
@@ -99,6 +102,7 @@ pub(crate) async fn respond(
     visit.door.check_ledger()?;
     let desk = Desk { call: &call, visit, asp: &asp };
     match question {
+        Question::Balance => balance::respond(&desk),
         Question::Setting => setting::respond(&desk),
         Question::DailyTxn => log::respond(&desk, "TxnDate").await,
         Question::DailyTxnLog => log::respond(&desk, "TxnDt").await,

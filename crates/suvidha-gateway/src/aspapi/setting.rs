@@ -1,13 +1,16 @@
 //! `getapisetting`: what the operator has set for the ASP, and what of its credentials will end when. It has no secret, nor
 //! anything that would serve as one.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
 use gstn::crypto::sha256_hex;
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Response, Version};
 use jiff::Timestamp;
 use serde::Serialize;
-use suvidha_store::{AspStatus, CertificateEntry, CertificateState};
+use suvidha_store::{AspStatus, CertificateEntry, CertificateState, Limit, Limits};
 
 use super::parameters::{Parameters, wrong};
 use super::table::Format;
@@ -42,9 +45,36 @@ struct Setting {
     allowed_ips: Vec<String>,
     plan: &'static str,
     monthly_cap: Option<u64>,
+    /// Of its calls as a whole, and beside that of some families of APIs.
+    limits: LimitsOfCalls,
+    family_limits: BTreeMap<&'static str, LimitsOfCalls>,
     asp_util_calls_per_minute: u32,
     asp_secrets: Vec<AspSecret>,
     certificates: Vec<Certificate>,
+}
+
+/// Null: no limit.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LimitsOfCalls {
+    per_second: Option<u64>,
+    burst: Option<u64>,
+    concurrent: Option<u64>,
+    per_day: Option<u64>,
+    per_month: Option<u64>,
+}
+
+impl From<Limits> for LimitsOfCalls {
+    fn from(limits: Limits) -> Self {
+        let number = |limit: Option<Limit>| limit.and_then(Limit::number);
+        Self {
+            per_second: number(limits.per_second),
+            burst: limits.burst.map(NonZeroU64::get),
+            concurrent: number(limits.concurrent),
+            per_day: number(limits.per_day),
+            per_month: number(limits.per_month),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -98,6 +128,12 @@ fn setting(desk: &Desk<'_>) -> Setting {
         allowed_ips: asp.allowed_ips.iter().map(ToString::to_string).collect(),
         plan: terms.plan.kind.as_str(),
         monthly_cap: terms.plan.monthly_cap,
+        limits: terms.limits.or(site.asp_limits.limits()).into(),
+        family_limits: terms
+            .family_limits
+            .iter()
+            .map(|(family, limits)| (family.as_str(), (*limits).into()))
+            .collect(),
         asp_util_calls_per_minute: site.aspapi.calls_per_asp,
         asp_secrets: enrolled
             .live_secrets(now)

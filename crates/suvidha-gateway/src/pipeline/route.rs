@@ -123,7 +123,7 @@ enum Utility {
 
 /// The one at this path, in any version.
 fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
-    let words = "Of the /aspapi utility APIs this gateway offers getKey, setasppubcer, getapisetting, \
+    let words = "Of the /aspapi utility APIs this gateway offers getKey, setasppubcer, getapibalance, getapisetting, \
                  apitxn/dailytxn, apitxn/dailysummary, dailytxnlog and consents, as /aspapi/v1.0/getKey.";
     let unknown = || Error::saying(Kind::UnknownPath, words);
     let [_, version, path @ ..] = segments else { return Err(unknown()) };

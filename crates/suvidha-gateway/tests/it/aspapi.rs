@@ -1,4 +1,4 @@
-//! What an ASP reads of itself: its log, its summary, its consents.
+//! What an ASP reads of itself: its log, its summary, its consents, its balance.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use suvidha_gateway::config::{Config, Ledger as LedgerConfig};
 use suvidha_seam::{ManualClock, Seam, SystemRng};
 use suvidha_store::ledger::{ConsentChange, Entry, Ledger, Observer, Outcome, PlanKind, Release, Ticket};
+use suvidha_store::{Limit, Limits, Plan, TopUp};
 
 use crate::asp::Answer;
 use crate::log;
@@ -128,6 +129,92 @@ impl Past {
 /// The transaction ids of a list, without those of the calls that asked for it.
 fn txns(list: &[Value]) -> Vec<String> {
     list.iter().filter_map(|row| row["TxnID"].as_str()).map(str::to_owned).collect()
+}
+
+const BALANCE: &str = "/aspapi/v1.1/getapibalance";
+
+#[test]
+fn a_balance_is_what_was_bought_less_what_was_charged() {
+    let often = |config: &mut Config| config.aspapi.calls_per_asp = 100_000;
+    let past = past_with(often, |own, other| vec![call(own, 0), call(own, 1), call(other, 2)]);
+    let (registry, aspid) = (&past.stage.registry, past.stage.aspid);
+    let unmetered = json!({
+        "ApiBal": 2_147_483_647, "ApiBalExpDt": "2099-12-31T23:59:59+05:30", "Plan": "unmetered", "Unlimited": true,
+    });
+    assert_eq!(past.get(BALANCE).json(), unmetered);
+
+    let plan = |kind, monthly_cap| registry.set_plan(&aspid, Sandbox, Plan { kind, monthly_cap }).unwrap();
+    let becomes = |balance: i64, until: &str| {
+        let expected = (json!(balance), json!(until), json!(false));
+        let told = || {
+            let told = past.get(BALANCE).json();
+            (told["ApiBal"].clone(), told["ApiBalExpDt"].clone(), told["Unlimited"].clone())
+        };
+        assert!(soon(|| told() == expected), "{:?} is not {expected:?}", told());
+    };
+    plan(PlanKind::Prepaid, None);
+    becomes(-4, "1970-01-01T00:00:00+05:30");
+    let expires_at = Some("2027-03-31T18:30:00Z".parse().unwrap());
+    registry.top_up(&aspid, Sandbox, TopUp { units: 100, expires_at, note: None }).unwrap();
+    becomes(96, "2027-03-31T23:59:59+05:30");
+    assert_eq!(past.get("/taxpayerapi/v1.0/returns").status, 200);
+    becomes(95, "2027-03-31T23:59:59+05:30");
+    let csv = past.get(&format!("{BALANCE}?format=csv"));
+    let lines = "ApiBal,ApiBalExpDt,Plan,Unlimited\r\n95,2027-03-31T23:59:59+05:30,prepaid,false\r\n";
+    assert_eq!(csv.text(), lines, "asking is free");
+    plan(PlanKind::Postpaid, Some(1000));
+    becomes(1000, "2026-11-30T23:59:59+05:30");
+    assert_eq!(past.get("/taxpayerapi/v1.0/returns").status, 200);
+    becomes(999, "2026-11-30T23:59:59+05:30");
+}
+
+#[test]
+fn settings_say_what_the_operator_has_set_and_no_secret() {
+    let past = past_with(
+        |config| {
+            config.aspapi.calls_per_asp = 100_000;
+            config.environments[0].limits.per_day = Some(5000);
+            config.environments[0].identify.client_credentials = false;
+        },
+        |_, _| Vec::new(),
+    );
+    let (registry, aspid) = (&past.stage.registry, past.stage.aspid);
+    let secret = registry.enrol(&aspid, Sandbox).unwrap();
+    let certificate =
+        registry.add_certificate(&aspid, Sandbox, crate::enrolled::KEY.public_key().spki_der()).unwrap();
+    registry.set_allowed_ips(&aspid, vec!["127.0.0.0/8".parse().unwrap()]).unwrap();
+    let limit = |limits: &mut Limits| limits.per_second = Some(Limit::at_most(50));
+    registry.change_limits(&aspid, Sandbox, None, limit).unwrap();
+    let path = "/aspapi/v1.0/GetApiSetting";
+    assert!(soon(|| !past.get(path).json()["Limits"]["PerSecond"].is_null()));
+    let answer = past.stage.get(path, "accept: text/csv\r\n");
+    let json = answer.json();
+    let address = past.stage.address(Sandbox);
+    for (name, value) in [
+        ("ASPName", json!("Acme Tax Tools")),
+        ("AspUserId", json!(aspid.as_str())),
+        ("IsActive", json!(true)),
+        ("Environment", json!("sandbox")),
+        ("UrlAuth", json!("http://gateway/taxpayerapi")),
+        ("UrlAspUtil", json!("http://gateway/aspapi")),
+        ("AspSessionValidityMins", json!(360)),
+        ("Schemes", json!(["token", "session", "password"])),
+        ("AllowedIPs", json!(["127.0.0.0/8"])),
+        ("Plan", json!("unmetered")),
+        ("AspUtilCallsPerMinute", json!(100_000)),
+        ("AspSecrets", json!([{"Until": null}])),
+    ] {
+        assert_eq!(json[name], value, "{name} at {address}");
+    }
+    assert_eq!((&json["Limits"]["PerDay"], &json["Limits"]["PerSecond"]), (&json!(5000), &json!(50)));
+    assert_eq!(json["Certificates"][0]["Id"], certificate.id.as_i64());
+    assert_eq!(
+        (&json["Certificates"][0]["State"], &json["Certificates"][0]["NotAfter"]),
+        (&json!("live"), &Value::Null)
+    );
+    for hidden in [secret.secret.expose(), secret.password.expose(), &past.stage.token] {
+        assert!(!answer.text().contains(hidden), "a secret stands in {}", answer.text());
+    }
 }
 
 #[test]
@@ -265,7 +352,7 @@ fn wrong_parameters_are_named_with_what_is_accepted() {
         (format!("{summary}?FromDate=01-11-2026"), "`ToDate` is missing"),
         (format!("{summary}?FromDate=02-11-2026&ToDate=01-11-2026"), "before"),
         (format!("{summary}?FromDate=01-01-2026&ToDate=03-04-2026"), "92 days"),
-        ("/aspapi/v1.0/getapisetting?day=1".to_owned(), "no parameter `day`"),
+        ("/aspapi/v1.0/getapibalance?day=1".to_owned(), "no parameter `day`"),
         ("/aspapi/v1.0/getapisetting?format=csv".to_owned(), "JSON only"),
     ] {
         let answer = past.get(&path);
@@ -283,7 +370,7 @@ fn wrong_parameters_are_named_with_what_is_accepted() {
 fn a_head_is_answered_without_a_body_and_the_connection_goes_on() {
     let past = past(|own, _| calls(own, 0..2000));
     let mut asp = past.stage.connect();
-    for path in [DAY, "/aspapi/v1.0/getapisetting", "/aspapi/v1/consents"] {
+    for path in [DAY, BALANCE, "/aspapi/v1/consents"] {
         let head = asp.send(past.stage.request("HEAD", path, "", "")).read_head();
         assert_eq!((head.status, head.header("content-type")), (200, Some("application/json")), "{path}");
     }
@@ -294,7 +381,7 @@ fn a_head_is_answered_without_a_body_and_the_connection_goes_on() {
 fn calls_about_itself_have_a_limit_of_their_own_and_cost_nothing() {
     let past = past_with(|config| config.aspapi.calls_per_asp = 3, |_, _| Vec::new());
     for _ in 0..3 {
-        assert_eq!(past.get("/aspapi/v1.0/getapisetting").status, 200);
+        assert_eq!(past.get(BALANCE).status, 200);
     }
     let fourth = past.get(DAY);
     fourth.is_refusal("GSP025", 429);

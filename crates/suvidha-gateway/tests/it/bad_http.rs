@@ -246,7 +246,7 @@ fn unknown_paths_and_wrong_methods_are_refused() {
         "/taxpayerapi/v1.0",
         "/api/api/taxpayerapi/v1.0/x",
         "/aspapi/v1.0/printewb",
-        "/aspapi/v1/getapisetting",
+        "/aspapi/v1/getapibalance",
         "/aspapi/v1.0/apitxn",
         "/taxpayerapi/dec/v1.0/authenticate",
     ] {
