@@ -56,6 +56,7 @@
 
 mod answer;
 mod api_call;
+mod balance;
 mod base_url;
 mod builder;
 mod call;
@@ -108,6 +109,7 @@ pub mod seam {
 }
 
 pub use api_call::ApiCall;
+pub use balance::Balance;
 pub use builder::GspBuilder;
 pub use credentials::{Credentials, SigningKey};
 pub use error::{Error, Origin, Refusal};

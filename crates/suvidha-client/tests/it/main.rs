@@ -1,6 +1,7 @@
 //! The client's stories, told against a small stand-in for a gateway with GSTN behind it.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+mod balance;
 mod calls;
 mod certificate;
 mod events;

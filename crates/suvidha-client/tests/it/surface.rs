@@ -1,10 +1,10 @@
 //! What a program may do with the types of the client, whatever is inside them.
 
 use suvidha_client::{
-    ApiCall, Call, Credentials, Document, Download, Error, Event, FileStore, FiledReturns, Gsp, GspBuilder,
-    GspSession, Gstr1, LargeFiles, LedgerBalance, MemoryStore, Patience, PendingLogin, QueuedFiles, Refusal,
-    RegisteredCertificate, Registration, ReturnStatus, Session, SessionKey, SessionStore, SigningKey,
-    StoredSession, Summary, SummaryKind, Taxpayer,
+    ApiCall, Balance, Call, Credentials, Document, Download, Error, Event, FileStore, FiledReturns, Gsp,
+    GspBuilder, GspSession, Gstr1, LargeFiles, LedgerBalance, MemoryStore, Patience, PendingLogin,
+    QueuedFiles, Refusal, RegisteredCertificate, Registration, ReturnStatus, Session, SessionKey,
+    SessionStore, SigningKey, StoredSession, Summary, SummaryKind, Taxpayer,
 };
 
 use crate::standin::{GSTIN, PAN, USERNAME};
@@ -19,7 +19,7 @@ fn everything_may_be_shared_by_threads() {
     shared::<(Credentials, SigningKey, Session, GspSession, StoredSession, SessionKey)>();
     shared::<(MemoryStore, FileStore, Box<dyn SessionStore>, Error, Refusal, Event, Call)>();
     shared::<(Summary, ReturnStatus, LedgerBalance, FiledReturns, Registration, RegisteredCertificate)>();
-    shared::<(QueuedFiles, LargeFiles, Download, Document)>();
+    shared::<(Balance, QueuedFiles, LargeFiles, Download, Document)>();
 }
 
 #[test]
@@ -32,6 +32,7 @@ fn every_call_may_be_spawned() {
     spawned(gsp.session());
     spawned(gsp.search(&gstin));
     spawned(gsp.replace_certificate(""));
+    spawned(gsp.balance());
     spawned(gsp.call_public(ApiCall::get("commonapi/v1.1/search", "TP")));
     spawned(taxpayer.request_otp());
     spawned(async { taxpayer.resume_login("")?.verify("").await });
