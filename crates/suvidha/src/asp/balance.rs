@@ -111,13 +111,12 @@ impl Standing {
     pub(super) fn in_short(&self) -> String {
         match (self.plan, self.monthly_cap) {
             (PlanKind::Prepaid, _) => {
-                let left = self.balance.map_or("unknown".to_owned(), |units| units.to_string());
                 let until = match &self.last_day {
                     Some(day) if self.expired => format!(", expired after {day}"),
                     Some(day) => format!(" until {day}"),
                     None => String::new(),
                 };
-                format!("{}: prepaid, {left} left{until}", self.environment)
+                format!("{}: prepaid, {} left{until}", self.environment, self.balance())
             }
             (PlanKind::Postpaid, Some(cap)) => {
                 format!("{}: postpaid, {cap} a month", self.environment)
@@ -132,7 +131,11 @@ impl Standing {
     }
 
     pub(super) fn balance(&self) -> String {
-        self.balance.map_or("unknown".to_owned(), |units| units.to_string())
+        match self.balance {
+            _ if !self.has_credit() => "-".to_owned(),
+            Some(units) => units.to_string(),
+            None => "unknown".to_owned(),
+        }
     }
 
     pub(super) fn good_until(&self) -> String {

@@ -37,7 +37,8 @@ struct Change {
     /// Calls per second, sustained
     #[arg(long, value_name = "N|none|default", value_parser = at_once)]
     per_second: Option<Wanted>,
-    /// Calls that may come at once before the rate is kept to; it goes with --per-second
+    /// Calls that may come at once before the rate is kept to. It goes with --per-second: a rate that is set without it has the
+    /// burst that the gateway gives such a rate, and not the environment's
     #[arg(long, value_name = "N|default", value_parser = burst)]
     burst: Option<Wanted>,
     /// Calls under way at once
@@ -187,7 +188,11 @@ impl Agreed {
                 None => unset.to_owned(),
             };
             let Shown { per_second, burst, concurrent, per_day, per_month } = limits;
-            let [a, b, c, d, e] = [per_second, burst, concurrent, per_day, per_month].map(cell);
+            let [a, mut b, c, d, e] = [per_second, burst, concurrent, per_day, per_month].map(cell);
+            if per_second.is_some() && burst.is_none() {
+                // A rate of its own does not take the environment's burst.
+                b = "-".to_owned();
+            }
             [self.environment.to_string(), of.to_owned(), a, b, c, d, e]
         })
     }

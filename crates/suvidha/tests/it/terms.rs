@@ -114,6 +114,13 @@ fn limits_are_set_one_by_one_and_left_to_the_environment_again() {
     let shown = place.json(&format!("asp show {aspid}"))["limits"].clone();
     assert_eq!((&shown[0]["limits"], &shown[1]["limits"]), (&set["limits"], &unset));
 
+    limits("--burst default");
+    let words = place.run(&line("")).out;
+    assert!(
+        words.contains("all        50          -      8 "),
+        "its rate does not take the environment's: {words}"
+    );
+
     let nothing = "--per-second default --burst default --concurrent default --per-day default";
     assert_eq!(limits(nothing)["limits"], unset);
     assert_eq!(limits("--api-family commonapi --per-month default")["families"], json!({}));
