@@ -18,6 +18,12 @@ pub(crate) fn end_of(day: Date) -> Timestamp {
     offset().to_timestamp(next.to_datetime(Time::midnight())).unwrap_or(Timestamp::MAX)
 }
 
+/// The first instant of the month in India that `at` is in.
+pub(crate) fn start_of_month(at: Timestamp) -> Timestamp {
+    let first = today(at).first_of_month();
+    first.yesterday().map_or(Timestamp::MIN, end_of)
+}
+
 /// The last day on which it is earlier than `end`.
 pub(crate) fn last_day(end: Timestamp) -> Date {
     today(end.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(end))
@@ -40,6 +46,11 @@ mod tests {
         assert_eq!(last_day("2027-03-31T18:29:59Z".parse().unwrap()), day);
         assert_eq!(today("2027-03-31T18:29:59Z".parse().unwrap()), day);
         assert_eq!(today(end).to_string(), "2027-04-01");
+        assert_eq!(
+            start_of_month("2027-03-31T18:29:59Z".parse().unwrap()).to_string(),
+            "2027-02-28T18:30:00Z"
+        );
+        assert_eq!(start_of_month(end), end);
         assert_eq!(end_of("2028-02-28".parse().unwrap()).to_string(), "2028-02-28T18:30:00Z");
     }
 }

@@ -7,13 +7,13 @@ use gstn::{AspId, Environment};
 use jiff::Timestamp;
 use serde::Serialize;
 use suvidha_gateway::config::Ledger;
-use suvidha_store::ledger::{LedgerError, LedgerReader};
+use suvidha_store::ledger::{Filter, LedgerError, LedgerReader};
 use suvidha_store::{PlanKind, Registry, Terms};
 
 use crate::cli::RegistryOptions;
 use crate::config::Config;
 use crate::exit::Failure;
-use crate::india::last_day;
+use crate::india::{last_day, start_of_month};
 use crate::output::{instant, warn};
 use crate::registry::data_dir;
 
@@ -43,21 +43,42 @@ impl Ledgers {
     /// # Errors
     /// Why the ledger cannot be read.
     pub(super) fn used(&self, aspid: &AspId, environment: Environment) -> Result<u64, String> {
+        self.read(environment, |ledger| ledger.charged(aspid))
+    }
+
+    /// The units that were charged to an ASP on a postpaid plan in the month that `now` is in.
+    fn used_this_month(
+        &self,
+        aspid: &AspId,
+        environment: Environment,
+        now: Timestamp,
+    ) -> Result<u64, String> {
+        let this_month = Filter { aspid: Some(*aspid), from: Some(start_of_month(now)), ..Filter::default() };
+        self.read(environment, |ledger| {
+            Ok(ledger.summary(&this_month, &[])?.iter().map(|group| group.totals.postpaid_units).sum())
+        })
+    }
+
+    /// What `read` finds in a ledger; none where no gateway has begun it yet.
+    fn read(
+        &self,
+        environment: Environment,
+        read: impl FnOnce(&LedgerReader) -> Result<u64, LedgerError>,
+    ) -> Result<u64, String> {
         let open = || match LedgerReader::open(&Ledger::file_in(&self.directory, environment)) {
             Ok(ledger) => Ok(Some(ledger)),
             Err(LedgerError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.to_string()),
         };
         match self.opened[environment as usize].get_or_init(open) {
-            Ok(Some(ledger)) => ledger.charged(aspid).map_err(|error| error.to_string()),
+            Ok(Some(ledger)) => read(ledger).map_err(|error| error.to_string()),
             Ok(None) => Ok(0),
             Err(words) => Err(words.clone()),
         }
     }
 
-    /// The same, where what is shown can do without: whatever keeps the ledger from being read is a warning, told once.
-    fn used_or_warn(&self, aspid: &AspId, environment: Environment) -> Option<u64> {
-        let used = self.used(aspid, environment);
+    /// What was used, where what is shown can do without: whatever keeps the ledger from being read is a warning, told once.
+    fn or_warn(&self, environment: Environment, used: Result<u64, String>) -> Option<u64> {
         if let Err(error) = &used
             && !self.told[environment as usize].replace(true)
         {
@@ -73,8 +94,10 @@ pub(super) struct Standing {
     pub(super) environment: Environment,
     pub(super) plan: PlanKind,
     monthly_cap: Option<u64>,
+    /// Units on the postpaid plan; nothing on another plan, or where the ledger cannot be read.
+    used_this_month: Option<u64>,
     topped_up: i64,
-    /// Nothing where the ledger cannot be read.
+    /// Of what was topped up; nothing where the ledger cannot be read.
     used: Option<u64>,
     balance: Option<i64>,
     expires_at: Option<String>,
@@ -93,11 +116,18 @@ impl Standing {
         now: Timestamp,
     ) -> Result<Self, Failure> {
         let Terms { plan, topped_up, expires_at, .. } = registry.terms(aspid, environment)?;
-        let used = ledgers.used_or_warn(aspid, environment);
+        let used = ledgers.or_warn(environment, ledgers.used(aspid, environment));
+        let this_month = match plan.kind {
+            PlanKind::Postpaid => {
+                ledgers.or_warn(environment, ledgers.used_this_month(aspid, environment, now))
+            }
+            PlanKind::Prepaid | PlanKind::Unmetered => None,
+        };
         Ok(Self {
             environment,
             plan: plan.kind,
             monthly_cap: plan.monthly_cap,
+            used_this_month: this_month,
             topped_up,
             used,
             balance: used.map(|used| topped_up.saturating_sub_unsigned(used)),
@@ -118,10 +148,15 @@ impl Standing {
                 };
                 format!("{}: prepaid, {} left{until}", self.environment, self.balance())
             }
-            (PlanKind::Postpaid, Some(cap)) => {
-                format!("{}: postpaid, {cap} a month", self.environment)
+            (PlanKind::Postpaid, cap) => {
+                let cap = cap.map_or_else(String::new, |cap| format!(" of {cap}"));
+                format!(
+                    "{}: postpaid, {}{cap} used this month",
+                    self.environment,
+                    units(self.used_this_month)
+                )
             }
-            (plan, _) => format!("{}: {plan}", self.environment),
+            (PlanKind::Unmetered, _) => format!("{}: unmetered", self.environment),
         }
     }
 
@@ -131,11 +166,7 @@ impl Standing {
     }
 
     pub(super) fn balance(&self) -> String {
-        match self.balance {
-            _ if !self.has_credit() => "-".to_owned(),
-            Some(units) => units.to_string(),
-            None => "unknown".to_owned(),
-        }
+        if self.has_credit() { units(self.balance) } else { "-".to_owned() }
     }
 
     pub(super) fn good_until(&self) -> String {
@@ -159,18 +190,22 @@ impl Standing {
         let mut lines = vec![("environment", self.environment.to_string()), ("plan", self.plan.to_string())];
         if self.plan == PlanKind::Postpaid {
             lines.push(("monthly cap", self.monthly_cap()));
+            lines.push(("used this month", units(self.used_this_month)));
         }
         if self.has_credit() {
-            let used = self.used.map_or("unknown".to_owned(), |units| units.to_string());
             lines.extend([
                 ("topped up", self.topped_up.to_string()),
-                ("used", used),
+                ("used", units(self.used)),
                 ("balance", self.balance()),
                 ("good until", self.good_until()),
             ]);
         }
         lines
     }
+}
+
+fn units(number: Option<impl ToString>) -> String {
+    number.map_or("unknown".to_owned(), |number| number.to_string())
 }
 
 /// What an ASP of another plan is not charged against.
