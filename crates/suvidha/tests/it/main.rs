@@ -4,6 +4,7 @@
 
 mod admin;
 mod asp;
+mod charging;
 mod command;
 mod config;
 mod enrolment;
