@@ -142,6 +142,13 @@ impl Stage {
         entries_in(&self.ledger())
     }
 
+    /// The same, with its gateway started anew.
+    pub(crate) fn restarted(self, seam: Seam) -> Self {
+        drop(self.running);
+        let running = Gateway::start(self.config.clone(), self.registry.clone(), seam).unwrap();
+        Self { running, ..self }
+    }
+
     /// Brings the gateway to rest; gives what keeps its files.
     pub(crate) fn drain(self) -> (tempfile::TempDir, DrainReport) {
         let report = self.running.drain(Duration::from_secs(20));
