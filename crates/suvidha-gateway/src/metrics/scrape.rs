@@ -1,5 +1,6 @@
 //! One scrape: the sums of what was counted, and how everything stands now.
 
+mod admission;
 mod ledgers;
 
 use std::fmt::{Debug, Formatter, Result};
@@ -77,6 +78,7 @@ impl Collector for Scrape {
         connections(&mut page, &self.0)?;
         expiries(&mut page, &self.0)?;
         credentials(&mut page, &self.0)?;
+        admission::admission(&mut page, &self.0)?;
         ledgers::ledgers(&mut page, &self.0)?;
         traces(&mut page, &self.0)
     }

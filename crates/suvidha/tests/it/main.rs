@@ -15,6 +15,7 @@ mod help;
 mod keygen;
 mod keys;
 mod kill;
+mod monitoring;
 mod sealing_key;
 mod secrets;
 mod serve;
