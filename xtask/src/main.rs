@@ -20,6 +20,7 @@ cargo xtask <verb>
   docs             the API documentation, warnings are errors
   deny             dependencies: licences, bans, sources, advisories (installs cargo-deny if missing)
   fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
+  crash [--runs N] kill -9 of a release build under full load, again and again on N ledgers (default 20), and whether the ledger lost anything
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
   bench cost [N]   CPU time and latency with the ledger strict, relaxed and left out, beside nginx; N rounds (default 7)
@@ -49,6 +50,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["deny"] => deny(),
         ["fuzz"] => fuzz("60"),
         ["fuzz", seconds] => fuzz(seconds),
+        ["crash"] => crash("20"),
+        ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "cost")] => bench(&[which]),
         ["bench", "cost", rounds] => bench(&["cost", rounds]),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
@@ -107,6 +110,22 @@ fn fuzz(seconds: &str) -> Outcome {
         finish(command)?;
     }
     Ok(())
+}
+
+/// The stories of the suite about `kill -9`, of a release build and many times.
+fn crash(runs: &str) -> Outcome {
+    runs.parse::<u32>().map_err(|_| format!("--runs takes a whole number, not {runs:?}"))?;
+    let mut command = Command::new("cargo");
+    command.env("SUVIDHA_CRASH_RUNS", runs).args([
+        "test",
+        "--release",
+        "--package",
+        "suvidha",
+        "--test",
+        "it",
+    ]);
+    command.args(["--", "--ignored", "--nocapture", "--exact", "crash::as_many_runs_as_asked_for"]);
+    finish(command)
 }
 
 /// Measures a release build of the gateway.

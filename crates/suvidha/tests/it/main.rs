@@ -7,6 +7,7 @@ mod asp;
 mod charging;
 mod command;
 mod config;
+mod crash;
 mod enrolment;
 mod examples;
 mod getkey;
