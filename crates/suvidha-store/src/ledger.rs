@@ -41,12 +41,13 @@ mod ist;
 mod opening;
 mod queue;
 mod reader;
+mod retention;
 mod schema;
 mod summary;
 mod usage;
+mod verify;
 mod writer;
 
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,13 +64,17 @@ pub use self::filter::Filter;
 pub use self::health::Health;
 pub use self::opening::{Admitted, AspOpening, Opening};
 pub use self::reader::{LedgerReader, Order, Page};
+pub use self::retention::Months;
 pub use self::summary::{By, DailyGroup, DailyKey, DailyPage, Group};
 pub use self::usage::Totals;
+pub use self::verify::{Finding, Sum, Verified};
 pub use self::writer::{Observer, Release, Ticket, Writer};
 pub use crate::plan::PlanKind;
 
 use self::book::Book;
+use self::retention::Retention;
 use self::schema::Lock;
+use self::writer::Manner;
 
 /// A ledger that is opened for writing, and not written to yet.
 pub struct Ledger {
@@ -78,10 +83,6 @@ pub struct Ledger {
     lock: Lock,
     seam: Seam,
 }
-
-/// Whole months of the Indian calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Months(pub NonZeroU16);
 
 impl Ledger {
     /// Opens the ledger at `path` for writing, making it (mode 0600, its directory 0700) if need be.
@@ -110,7 +111,7 @@ impl Ledger {
         observer: Arc<dyn Observer>,
     ) -> Result<Writer, LedgerError> {
         let Self { book, path, lock, seam } = self;
-        let _ = retention;
-        Writer::start(book, path, lock, seam, gather, observer)
+        let manner = Manner { gather, retention: retention.map(Retention::new), observer };
+        Writer::start(book, path, lock, seam, manner)
     }
 }

@@ -28,10 +28,17 @@ pub(super) struct Book {
 }
 
 /// What would else be allocated for each group.
-#[derive(Default)]
 struct Scratch {
     chain: Chain,
     sums: Sums,
+    /// The statement that inserts an entry.
+    insert: String,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { chain: Chain::default(), sums: Sums::default(), insert: insert_entry() }
+    }
 }
 
 impl Book {
@@ -47,7 +54,7 @@ impl Book {
     }
 
     fn checked(connection: Connection, path: &Path, identity: Identity) -> Result<Self, LedgerError> {
-        let head = schema::mark(&connection, "head").map_err(|error| LedgerError::of(path, error))?;
+        let head = schema::checked_end(&connection, path)?;
         let files = Files::of(path);
         let (path, scratch) = (path.to_owned(), Scratch::default());
         Ok(Self { connection, path, identity, head, files, scratch, doubtful: None })
@@ -68,6 +75,10 @@ impl Book {
 
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// Brings to the disk what a failed commit has left in the log: that it can be read does not mean that it stays.
@@ -106,7 +117,7 @@ fn written<'a>(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     scratch.sums.clear();
     {
-        let mut insert = transaction.prepare_cached(&insert_entry())?;
+        let mut insert = transaction.prepare_cached(&scratch.insert)?;
         for entry in entries {
             head.seq += 1;
             let columns = columns(head.seq, entry);
@@ -120,7 +131,9 @@ fn written<'a>(
             note_consent(&transaction, entry)?;
         }
     }
-    add(&transaction, &scratch.sums)?;
+    put(&transaction, &scratch.sums, Sign::Plus)?;
+    charge(&transaction, &scratch.sums)?;
+    note_quarters(&transaction, &scratch.sums)?;
     transaction
         .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
         .execute(params![head.seq.cast_signed(), head.hash])?;
@@ -134,8 +147,15 @@ fn insert_entry() -> String {
     format!("INSERT INTO entry ({}, hash) VALUES ({})", COLUMNS.join(", "), parameters.join(", "))
 }
 
-/// Adds the sums of new entries to those that are kept.
-fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
+/// Whether sums are added to those that are kept, or taken from them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Plus,
+    Minus,
+}
+
+/// Adds to the usage that is kept, or takes from it; what comes to nothing is removed.
+pub(super) fn put(transaction: &Transaction<'_>, sums: &Sums, sign: Sign) -> rusqlite::Result<()> {
     let mut usage = transaction.prepare_cached(&add_usage())?;
     for ((day, aspid), apis) in &sums.usage {
         let day = ist::date(*day).to_string();
@@ -144,11 +164,21 @@ fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
             usage.raw_bind_parameter(2, aspid.as_ref().map_or("", |aspid| aspid.as_str()))?;
             usage.raw_bind_parameter(3, api)?;
             for (index, number) in totals.as_array().into_iter().enumerate() {
-                usage.raw_bind_parameter(4 + index, number.cast_signed())?;
+                let number = number.cast_signed();
+                usage.raw_bind_parameter(4 + index, if sign == Sign::Plus { number } else { -number })?;
             }
             usage.raw_execute()?;
         }
+        if sign == Sign::Minus {
+            transaction
+                .prepare_cached("DELETE FROM usage WHERE day = ?1 AND aspid = ?2 AND calls = 0")?
+                .execute(params![day, aspid.as_ref().map_or("", |aspid| aspid.as_str())])?;
+        }
     }
+    Ok(())
+}
+
+fn charge(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
     let mut charge = transaction.prepare_cached(
         "INSERT INTO account (aspid, prepaid_units, forgotten_units) VALUES (?1, ?2, 0)
          ON CONFLICT (aspid) DO UPDATE SET prepaid_units = prepaid_units + excluded.prepaid_units",
@@ -156,6 +186,10 @@ fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
     for (aspid, units) in &sums.charged {
         charge.execute(params![aspid.as_str(), units.cast_signed()])?;
     }
+    Ok(())
+}
+
+fn note_quarters(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
     let mut note = transaction.prepare_cached(
         "INSERT INTO quarter (quarter, first_seq, last_seq) VALUES (?1, ?2, ?3)
          ON CONFLICT (quarter) DO UPDATE SET last_seq = excluded.last_seq",

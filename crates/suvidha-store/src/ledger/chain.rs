@@ -168,9 +168,21 @@ impl Chain {
         }
         sha256(&self.bytes)
     }
+
+    /// Whether an entry with these columns, encoded, would have this hash at `seq` behind `previous`.
+    pub(super) fn fits(&mut self, previous: &Hash, seq: Seq, columns: &[u8], hash: &Hash) -> bool {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(previous);
+        encode(&mut self.bytes, ValueRef::Integer(seq.cast_signed()));
+        // The number is the first column, and always as long.
+        let behind_seq = self.bytes.len() - previous.len();
+        self.bytes.extend_from_slice(columns.get(behind_seq..).unwrap_or_default());
+        sha256(&self.bytes) == *hash
+    }
 }
 
-fn encode(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
+/// Appends the encoding of one column.
+pub(super) fn encode(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
     let mut tagged = |tag: u8, length: Option<usize>, content: &[u8]| {
         bytes.push(tag);
         if let Some(length) = length {
@@ -185,5 +197,141 @@ fn encode(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::Text(text) => tagged(2, Some(text.len()), text),
         ValueRef::Blob(blob) => tagged(3, Some(blob.len()), blob),
         ValueRef::Real(number) => tagged(4, None, &number.to_bits().to_be_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GENESIS: Hash = [7; 32];
+
+    fn encoding(columns: &[Column]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        columns.iter().for_each(|column| encode(&mut bytes, column.as_ref()));
+        bytes
+    }
+
+    #[derive(Debug, Clone, PartialEq)]
+    enum Column {
+        Null,
+        Integer(i64),
+        Text(String),
+        Blob(Vec<u8>),
+    }
+
+    impl Column {
+        fn as_ref(&self) -> ValueRef<'_> {
+            match self {
+                Self::Null => ValueRef::Null,
+                Self::Integer(number) => ValueRef::Integer(*number),
+                Self::Text(text) => ValueRef::Text(text.as_bytes()),
+                Self::Blob(blob) => ValueRef::Blob(blob),
+            }
+        }
+
+        fn any() -> impl Strategy<Value = Self> {
+            prop_oneof![
+                Just(Self::Null),
+                any::<i64>().prop_map(Self::Integer),
+                "[a\u{0}\u{1}\u{2}é]{0,9}".prop_map(Self::Text),
+                proptest::collection::vec(0_u8..4, 0..9).prop_map(Self::Blob),
+            ]
+        }
+    }
+
+    /// What an auditor would write: reads back what was encoded.
+    fn decoded(mut bytes: &[u8]) -> Vec<Column> {
+        let mut columns = Vec::new();
+        while let Some((tag, rest)) = bytes.split_first() {
+            let (length, rest) = match tag {
+                0 => (0, rest),
+                1 => (8, rest),
+                _ => (u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize, &rest[4..]),
+            };
+            let (content, rest) = rest.split_at(length);
+            columns.push(match tag {
+                0 => Column::Null,
+                1 => Column::Integer(i64::from_be_bytes(content.try_into().unwrap())),
+                2 => Column::Text(String::from_utf8(content.to_vec()).unwrap()),
+                3 => Column::Blob(content.to_vec()),
+                other => panic!("tag {other}"),
+            });
+            bytes = rest;
+        }
+        columns
+    }
+
+    /// Made by Python: hashlib and struct, after the documentation of the module.
+    #[test]
+    fn another_implementation_computes_the_same() {
+        let beginning = genesis(Environment::Sandbox, &[0x11; 16]);
+        let head = Head { seq: 0, hash: beginning };
+        assert_eq!(head.to_string(), "0:4744f12eb72db4422ecfc6d44eb262b57d3af230d2168f05cf3f93d350f26d84");
+        let columns = [
+            ValueRef::Integer(1),
+            ValueRef::Blob(&[0xab; 16]),
+            ValueRef::Integer(-2),
+            ValueRef::Null,
+            ValueRef::Text("é".as_bytes()),
+        ];
+        let hash = Chain::default().link(&beginning, columns);
+        assert_eq!(
+            Head { seq: 1, hash }.to_string(),
+            "1:db0a985969153850c06fa5f67d731efb7bfdbb81ffc150cb41e0a299a66a8605"
+        );
+    }
+
+    #[test]
+    fn a_head_reads_back_and_nothing_else_does() {
+        let head = Head { seq: 42, hash: [0xa5; 32] };
+        assert_eq!(head.to_string().parse(), Ok(head));
+        let hex = "a5".repeat(32);
+        for text in [
+            "",
+            "42",
+            &hex,
+            &format!(":{hex}"),
+            &format!("-1:{hex}"),
+            &format!("+1:{hex}"),
+            &format!("42:{hex}0"),
+            &format!("42:{}+1", &hex[2..]),
+            &format!("42:{}é", &hex[2..]),
+            &format!("99999999999999999999:{hex}"),
+        ] {
+            assert_eq!(text.parse::<Head>(), Err(MalformedHead), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_environment_and_ledger_begins_with_a_hash_of_its_own() {
+        let (one, other) = ([1; 16], [2; 16]);
+        assert_ne!(genesis(Environment::Sandbox, &one), genesis(Environment::Production, &one));
+        assert_ne!(genesis(Environment::Sandbox, &one), genesis(Environment::Sandbox, &other));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_can_be_read_back(columns in proptest::collection::vec(Column::any(), 0..30)) {
+            prop_assert_eq!(decoded(&encoding(&columns)), columns);
+        }
+
+        #[test]
+        fn an_entry_fits_its_own_place_alone(
+            columns in proptest::collection::vec(Column::any(), 24),
+            seq in 1_u64..1000,
+            other in 1_u64..1000,
+        ) {
+            let all = || std::iter::once(ValueRef::Integer(seq.cast_signed())).chain(columns.iter().map(Column::as_ref));
+            let mut bytes = Vec::new();
+            all().for_each(|value| encode(&mut bytes, value));
+            let mut chain = Chain::default();
+            let hash = chain.link(&GENESIS, all());
+            prop_assert!(chain.fits(&GENESIS, seq, &bytes, &hash));
+            prop_assert_eq!(chain.fits(&GENESIS, other, &bytes, &hash), other == seq);
+            prop_assert!(!chain.fits(&[8; 32], seq, &bytes, &hash));
+        }
     }
 }

@@ -190,6 +190,8 @@ impl Entry {
     /// The entry with its texts cut to their lengths and its numbers to what a column holds, so that no entry can be
     /// refused for its contents.
     pub(super) fn fitted(mut self) -> Self {
+        let at = Timestamp::from_microsecond(self.at.as_microsecond().max(0));
+        self.at = at.unwrap_or(Timestamp::UNIX_EPOCH);
         for (text, longest) in [
             (&mut self.txn, longest::TXN),
             (&mut self.gstin, longest::GSTIN),

@@ -23,6 +23,8 @@ pub struct Figures {
     pub last_commit: Duration,
     /// The last entry of the ledger.
     pub head: Head,
+    /// Why the last attempt to remove old entries failed, if it did.
+    pub retention_failure: Option<String>,
     /// Bytes of the database and its log on disk.
     pub bytes: u64,
 }
@@ -62,20 +64,22 @@ impl Meter {
             commits: CommitTimes::default(),
             last_commit: Duration::ZERO,
             head,
+            retention_failure: None,
             bytes: 0,
         }))
     }
 
-    pub(super) fn head(&self, head: Head) {
-        self.inner().head = head;
-    }
-
-    pub(super) fn group(&self, entries: usize, took: Duration) {
+    pub(super) fn group(&self, entries: usize, head: Head, took: Duration) {
         let mut figures = self.inner();
+        figures.head = head;
         figures.groups += 1;
         figures.entries += entries as u64;
         figures.last_commit = took;
         figures.commits.add(took);
+    }
+
+    pub(super) fn retention(&self, failure: Option<String>) {
+        self.inner().retention_failure = failure;
     }
 
     pub(super) fn failed(&self) {

@@ -20,8 +20,8 @@ pub(super) struct Queued {
 
 /// When the writer wants to be woken.
 pub(super) enum Wake {
-    /// When there is something, and this much later.
-    AtWork(Duration),
+    /// When there is something, and so much later to `gather` more; or at last when it was `idle` so long.
+    AtWork { gather: Duration, idle: Option<Duration> },
     /// After this time, whatever there is.
     After(Duration),
 }
@@ -69,13 +69,9 @@ impl Queue {
     pub(super) fn take(&self, group: &mut VecDeque<Queued>, wake: Wake) -> Taken {
         let mut inner = self.inner();
         let pause = match wake {
-            Wake::AtWork(gather) => {
-                while inner.waiting.is_empty() && !inner.stopping {
-                    inner.asleep = true;
-                    inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
-                }
-                inner.asleep = false;
-                gather
+            Wake::AtWork { gather, idle } => {
+                inner = self.wait_for_work(inner, idle);
+                if inner.waiting.is_empty() { Duration::ZERO } else { gather }
             }
             Wake::After(pause) => pause,
         };
@@ -86,6 +82,24 @@ impl Queue {
         let entries = inner.waiting.len();
         group.append(&mut inner.waiting);
         Taken { entries, stopping: inner.stopping }
+    }
+
+    fn wait_for_work<'a>(
+        &self,
+        mut inner: MutexGuard<'a, Inner>,
+        idle: Option<Duration>,
+    ) -> MutexGuard<'a, Inner> {
+        let is_idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.stopping;
+        inner.asleep = true;
+        let mut inner = match idle {
+            Some(idle) => {
+                let waited = self.wake.wait_timeout_while(inner, idle, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.wake.wait_while(inner, is_idle).unwrap_or_else(PoisonError::into_inner),
+        };
+        inner.asleep = false;
+        inner
     }
 
     /// `written` entries are done with.

@@ -9,7 +9,8 @@ use gstn::Environment;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use suvidha_seam::Seam;
 
-use super::chain::{Hash, Head, genesis};
+use super::chain::{COLUMNS, Chain, Hash, Head, genesis};
+use super::entry::Seq;
 use super::error::LedgerError;
 use crate::sqlite::Format;
 
@@ -119,6 +120,50 @@ pub(super) fn mark(connection: &Connection, table: &str) -> rusqlite::Result<Hea
         .query_row([], |row| Ok(Head { seq: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? }))
 }
 
+/// How many of the last entries are looked at before a ledger is written to.
+const LOOKED_AT: u64 = 64;
+
+/// The head, if the last entries lead to it.
+pub(super) fn checked_end(connection: &Connection, path: &Path) -> Result<Head, LedgerError> {
+    let failed = |error| LedgerError::of(path, error);
+    let damaged = |what| LedgerError::Damaged { path: path.to_owned(), what };
+    let (head, anchor) =
+        (mark(connection, "head").map_err(failed)?, mark(connection, "anchor").map_err(failed)?);
+    let before = head.seq.saturating_sub(LOOKED_AT).max(anchor.seq);
+    let mut at = match before {
+        seq if seq == anchor.seq => anchor,
+        seq => hash_of(connection, seq)
+            .map_err(failed)?
+            .map(|hash| Head { seq, hash })
+            .ok_or_else(|| damaged(format!("entry {seq} is missing")))?,
+    };
+    let mut chain = Chain::default();
+    let mut read = connection
+        .prepare(&format!("SELECT {}, hash FROM entry WHERE seq > ?1 ORDER BY seq", COLUMNS.join(", ")))
+        .map_err(failed)?;
+    let mut rows = read.query([before.cast_signed()]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let columns: Vec<_> =
+            (0..COLUMNS.len()).map(|index| row.get_ref(index)).collect::<Result<_, _>>().map_err(failed)?;
+        let seq = row.get::<_, i64>(0).map_err(failed)?.unsigned_abs();
+        let hash = row.get(COLUMNS.len()).map_err(failed)?;
+        if seq != at.seq + 1 || chain.link(&at.hash, columns) != hash {
+            return Err(damaged(format!("entry {seq} does not follow entry {}", at.seq)));
+        }
+        at = Head { seq, hash };
+    }
+    if at == head {
+        Ok(head)
+    } else {
+        Err(damaged(format!("it says it ends with {head}, and ends with {at}")))
+    }
+}
+
+fn hash_of(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Hash>> {
+    let mut read = connection.prepare("SELECT hash FROM entry WHERE seq = ?1")?;
+    read.query_row([seq.cast_signed()], |row| row.get(0)).optional()
+}
+
 /// That this process is the one that writes. Ends with the process, however that ends.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -131,7 +176,7 @@ impl Lock {
         if let Some(directory) = path.parent() {
             make_private(directory)?;
         }
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = resolved(path);
         let mut name = path.clone().into_os_string();
         name.push(".lock");
         let lock = PathBuf::from(name);
@@ -161,6 +206,12 @@ impl Lock {
             .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         Ok(Self { _file: file })
     }
+}
+
+/// The same file under its own name, so that a link does not let two gateways write to it.
+fn resolved(path: &Path) -> PathBuf {
+    let through_directory = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(through_directory).unwrap_or_else(|| path.to_owned())
 }
 
 /// Makes the directory (mode 0700) if it is not there.

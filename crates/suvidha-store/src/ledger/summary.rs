@@ -165,10 +165,13 @@ impl LedgerReader {
         limit: usize,
     ) -> Result<DailyPage, LedgerError> {
         let mut page = DailyPage { groups: Vec::new(), more: false };
-        let Some((oldest, newest)) = self.reading(kept_days)? else { return Ok(page) };
-        let first = ist::number(first).max(oldest);
-        let first = after.map_or(first, |after| first.max(ist::number(after.day)));
-        for day in first..=ist::number(last).min(newest) {
+        let first = ist::number(first);
+        let mut next = after.map_or(first, |after| first.max(ist::number(after.day)));
+        while let Some(day) = self.reading(|connection| kept_day(connection, next))? {
+            if day > ist::number(last) {
+                break;
+            }
+            next = day + 1;
             let room = limit - page.groups.len();
             let date = ist::date(day);
             let after = after.filter(|after| after.day == date);
@@ -308,11 +311,9 @@ fn each_group(
     Ok(true)
 }
 
-/// The first and the last IST day of which entries are kept.
-fn kept_days(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
-    let mut read = connection.prepare_cached("SELECT min(quarter), max(quarter) FROM quarter")?;
-    read.query_row([], |row| {
-        let quarters = row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?);
-        Ok(quarters.map(|(first, last)| (ist::day_of_quarter(first), ist::day_of_quarter(last))))
-    })
+/// The first IST day from `day` on of which entries are kept.
+fn kept_day(connection: &Connection, day: i64) -> rusqlite::Result<Option<i64>> {
+    let mut read = connection.prepare_cached("SELECT min(quarter) FROM quarter WHERE quarter >= ?1")?;
+    let quarter: Option<i64> = read.query_row([ist::quarters_of_day(day).start()], |row| row.get(0))?;
+    Ok(quarter.map(ist::day_of_quarter))
 }

@@ -163,11 +163,16 @@ impl Sums {
             Some(totals) => totals.add(entry),
             None => of_day.entry(api.to_owned()).or_default().add(entry),
         }
-        if let (Some(aspid), Some(PlanKind::Prepaid), 1..) = (entry.aspid, entry.plan, entry.units) {
-            *self.charged.entry(aspid).or_default() += entry.units;
-        }
+        self.charge(entry);
         let quarter = self.quarters.entry(ist::quarter(entry.at)).or_insert((seq, seq));
         quarter.0 = quarter.0.min(seq);
         quarter.1 = quarter.1.max(seq);
+    }
+
+    /// Only what was charged.
+    pub(super) fn charge(&mut self, entry: &Entry) {
+        if let (Some(aspid), Some(PlanKind::Prepaid), 1..) = (entry.aspid, entry.plan, entry.units) {
+            *self.charged.entry(aspid).or_default() += entry.units;
+        }
     }
 }

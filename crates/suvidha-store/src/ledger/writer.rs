@@ -17,6 +17,7 @@ use super::error::LedgerError;
 use super::figures::{Figures, Meter};
 use super::health::{Health, State};
 use super::queue::{Queue, Queued, Wake};
+use super::retention::Retention;
 use super::schema::{Identity, Lock};
 
 /// The place of a submitted entry in the order of submission, from 1. Not its [`Seq`](super::Seq).
@@ -58,6 +59,13 @@ pub struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// How the writer goes about its work.
+pub(super) struct Manner {
+    pub(super) gather: Duration,
+    pub(super) retention: Option<Retention>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
 struct Shared {
     path: PathBuf,
     queue: Queue,
@@ -71,8 +79,7 @@ impl Writer {
         path: PathBuf,
         lock: Lock,
         seam: Seam,
-        gather: Duration,
-        observer: Arc<dyn Observer>,
+        manner: Manner,
     ) -> Result<Self, LedgerError> {
         let shared = Arc::new(Shared {
             path,
@@ -88,8 +95,7 @@ impl Writer {
             book: Some(book),
             _lock: lock,
             seam,
-            gather,
-            observer,
+            manner,
             group: VecDeque::new(),
             untold: 0,
         };
@@ -183,8 +189,7 @@ struct Scribe {
     book: Option<Book>,
     _lock: Lock,
     seam: Seam,
-    gather: Duration,
-    observer: Arc<dyn Observer>,
+    manner: Manner,
     /// What is taken from the queue and not written, the oldest first.
     group: VecDeque<Queued>,
     /// How many at the end of `group` nobody was told the failure of.
@@ -194,13 +199,18 @@ struct Scribe {
 impl Scribe {
     fn run(mut self) {
         loop {
-            let wake = if self.group.is_empty() { Wake::AtWork(self.gather) } else { Wake::After(RETRY) };
+            let idle = self.manner.retention.as_ref().map(Retention::idle);
+            let wake = match self.group.is_empty() {
+                true => Wake::AtWork { gather: self.manner.gather, idle },
+                false => Wake::After(RETRY),
+            };
             let taken = self.shared.queue.take(&mut self.group, wake);
             self.untold += taken.entries;
             self.write();
             if taken.stopping {
                 return;
             }
+            self.forget();
         }
     }
 
@@ -249,7 +259,6 @@ impl Scribe {
         let entries = self.group.iter().take(size).map(|queued| &queued.entry);
         if let Some(book) = &mut self.book {
             self.head = book.append(entries)?;
-            self.shared.meter.head(self.head);
         }
         Ok(size)
     }
@@ -271,13 +280,12 @@ impl Scribe {
             }
         };
         (self.head, self.doubtful) = (book.head(), None);
-        self.shared.meter.head(self.head);
         self.book = Some(book);
         Ok(there)
     }
 
     fn written(&mut self, size: usize, began: Instant) {
-        self.shared.meter.group(size, began.elapsed());
+        self.shared.meter.group(size, self.head, began.elapsed());
         let Some(last) = self.group.drain(..size).next_back().map(|queued| queued.ticket) else { return };
         self.untold = self.untold.min(self.group.len());
         self.shared.queue.done(size);
@@ -306,9 +314,25 @@ impl Scribe {
         }
     }
 
+    /// Removes some old entries, if there are any and all else is well.
+    fn forget(&mut self) {
+        let Self { manner: Manner { retention: Some(retention), .. }, book: Some(book), seam, .. } = self
+        else {
+            return;
+        };
+        let connection = book.connection_mut();
+        let outcome = catch_unwind(AssertUnwindSafe(|| retention.go_on(connection, seam.now())));
+        let failure = match outcome {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(panic) => Some(words(&*panic)),
+        };
+        self.shared.meter.retention(failure);
+    }
+
     /// An observer that panics does not keep the ledger from being written.
     fn tell(&self, told: impl FnOnce(&dyn Observer)) {
-        let _ = catch_unwind(AssertUnwindSafe(|| told(&*self.observer)));
+        let _ = catch_unwind(AssertUnwindSafe(|| told(&*self.manner.observer)));
     }
 }
 
@@ -390,8 +414,7 @@ mod tests {
             book: None,
             _lock: lock,
             seam,
-            gather: Duration::ZERO,
-            observer: told.clone(),
+            manner: Manner { gather: Duration::ZERO, retention: None, observer: told.clone() },
             group: VecDeque::new(),
             untold: 0,
         };

@@ -1,0 +1,186 @@
+//! The proof that nothing was altered or removed: every entry is read, its hash computed anew, and what is summed
+//! beside the entries compared with them. In short transactions, beside a gateway that goes on writing.
+
+mod diagnosis;
+mod finding;
+mod sums;
+
+use rusqlite::{Connection, Row};
+use uuid::Uuid;
+
+use self::diagnosis::{Diagnosis, Link};
+pub use self::finding::{Finding, Sum};
+use self::sums::SumsCheck;
+use super::chain::{COLUMNS, Head, encode};
+use super::entry::Seq;
+use super::error::LedgerError;
+use super::reader::{LedgerReader, recorded};
+use super::schema;
+
+/// What was read, in a verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Entries read.
+    pub entries: u64,
+    /// The entry before the first that is kept; seq 0 if none was removed by age.
+    pub anchor: Head,
+    /// The last entry. Note it elsewhere: it vouches for all that comes before.
+    pub head: Head,
+    /// How many findings there were.
+    pub findings: u64,
+    /// The known head could not be looked for, because entries up to it and beyond were removed by age.
+    pub known_head_forgotten: bool,
+}
+
+/// How many entries one transaction reads.
+const CHUNK: usize = 5_000;
+
+impl LedgerReader {
+    /// Verifies the whole ledger: hands each finding to `found` as soon as it is sure, and the last place read to
+    /// `progress` now and then. With `known`, a head that was noted earlier, also that nothing up to it was written anew
+    /// or cut off. Memory does not grow with the ledger.
+    pub fn verify(
+        &self,
+        known: Option<Head>,
+        mut found: impl FnMut(Finding),
+        mut progress: impl FnMut(Seq),
+    ) -> Result<Verified, LedgerError> {
+        let mut check = self.reading(|connection| Check::begin(connection, known))?;
+        if check.anchor.seq == 0 && check.anchor.hash != self.identity.genesis() {
+            check.findings.push(Finding::Genesis);
+        }
+        let mut findings = 0;
+        loop {
+            let step = self.reading(|connection| check.step(connection));
+            let done = match step {
+                Ok(done) => done,
+                Err(error @ LedgerError::Damaged { .. }) => {
+                    check
+                        .findings
+                        .push(Finding::Unreadable { after: check.last.seq, what: error.to_string() });
+                    true
+                }
+                Err(error) => return Err(error),
+            };
+            findings += check.findings.len() as u64;
+            check.findings.drain(..).for_each(&mut found);
+            if done {
+                break;
+            }
+            progress(check.last.seq);
+        }
+        Ok(Verified {
+            entries: check.entries,
+            anchor: check.anchor,
+            head: check.last,
+            findings,
+            known_head_forgotten: check.known.is_some_and(|known| known.seq < check.anchor.seq),
+        })
+    }
+}
+
+/// How far a verification has come.
+struct Check {
+    anchor: Head,
+    known: Option<Head>,
+    /// The last entry read.
+    last: Head,
+    entries: u64,
+    diagnosis: Diagnosis,
+    sums: SumsCheck,
+    findings: Vec<Finding>,
+    link: Link,
+}
+
+impl Check {
+    fn begin(connection: &Connection, known: Option<Head>) -> rusqlite::Result<Self> {
+        let anchor = schema::mark(connection, "anchor")?;
+        let mut check = Self {
+            anchor,
+            known,
+            last: anchor,
+            entries: 0,
+            diagnosis: Diagnosis::new((anchor.seq, anchor.hash)),
+            sums: SumsCheck::begin(connection)?,
+            findings: Vec::new(),
+            link: Link::default(),
+        };
+        let mut before =
+            connection.prepare("SELECT seq, id FROM entry WHERE seq <= ?1 ORDER BY seq LIMIT 100")?;
+        let mut rows = before.query([anchor.seq.cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            let (seq, id) = (row.get::<_, i64>(0)?.unsigned_abs(), Uuid::from_bytes(row.get(1)?));
+            check.findings.push(Finding::Inserted { seq, id });
+        }
+        check.meet_known(anchor);
+        Ok(check)
+    }
+
+    /// Reads some entries; answers whether they were the last.
+    fn step(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        let anchor = schema::mark(connection, "anchor")?;
+        if anchor.seq > self.last.seq {
+            // Entries were removed by age, ahead of us.
+            self.diagnosis.finish(&mut self.findings);
+            self.diagnosis = Diagnosis::new((anchor.seq, anchor.hash));
+            self.last = anchor;
+            self.sums.missed = true;
+        }
+        let mut read = connection.prepare_cached(&format!(
+            "SELECT {}, hash FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            COLUMNS.join(", ")
+        ))?;
+        let mut rows = read.query([self.last.seq.cast_signed(), CHUNK as i64])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            self.take(row)?;
+            count += 1;
+        }
+        self.entries += count as u64;
+        let done = count < CHUNK;
+        if done {
+            self.end(connection)?;
+        }
+        self.sums.compare(connection, anchor.seq, self.last.seq, done, &mut self.findings)?;
+        Ok(done)
+    }
+
+    fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.link.bytes.clear();
+        for index in 0..COLUMNS.len() {
+            encode(&mut self.link.bytes, row.get_ref(index)?);
+        }
+        self.link.seq = row.get::<_, i64>(0)?.unsigned_abs();
+        self.link.id = Uuid::from_bytes(row.get(1)?);
+        self.link.hash = row.get(COLUMNS.len())?;
+        self.diagnosis.take(&self.link, &mut self.findings);
+        self.last = Head { seq: self.link.seq, hash: self.link.hash };
+        self.meet_known(self.last);
+        // One that makes no sense does not fit its hash, and is missing in the sums.
+        if let Ok(recorded) = recorded(row) {
+            self.sums.add(recorded.seq, &recorded.entry);
+        }
+        Ok(())
+    }
+
+    /// Compares with the known head what stands at its place.
+    fn meet_known(&mut self, at: Head) {
+        if let Some(known) = self.known.filter(|known| known.seq == at.seq && known.hash != at.hash) {
+            self.findings.push(Finding::KnownHead { known, found: Some(at) });
+        }
+    }
+
+    fn end(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.diagnosis.finish(&mut self.findings);
+        let says = schema::mark(connection, "head")?;
+        if says.seq > self.last.seq {
+            self.findings.push(Finding::Removed { first: self.last.seq + 1, last: says.seq });
+        } else if says != self.last {
+            self.findings.push(Finding::Head { says, found: self.last });
+        }
+        if let Some(known) = self.known.filter(|known| known.seq > self.last.seq) {
+            self.findings.push(Finding::KnownHead { known, found: None });
+        }
+        Ok(())
+    }
+}
