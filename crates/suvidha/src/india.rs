@@ -1,4 +1,4 @@
-//! India's calendar, by which credit expires: five and a half hours ahead of UTC, all the year.
+//! India's calendar, by which credit expires and financial years turn: five and a half hours ahead of UTC, all the year.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;

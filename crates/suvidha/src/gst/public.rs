@@ -2,20 +2,17 @@
 
 use clap::Args;
 use gstn::{FinancialYear, Gstin, ReturnPeriod};
-use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use suvidha_client::{Error, FiledReturn, FiledReturns};
 
 use crate::exit::{Exit, Failure};
+use crate::india::today;
 use crate::output::{Answer, Output, fields, table};
 
 use super::connection::GatewayOptions;
 use super::place::{SessionPlace, not_logged_in};
-
-/// Indian Standard Time is ahead of UTC by so much, all the year.
-const IST_AHEAD: SignedDuration = SignedDuration::from_mins(330);
 
 /// `suvidha gst search`.
 #[derive(Debug, Args)]
@@ -68,7 +65,7 @@ impl Track {
 
 /// The financial year in India.
 fn year_of(now: Timestamp) -> Option<FinancialYear> {
-    let date = Offset::UTC.to_datetime(now.saturating_add(IST_AHEAD).ok()?).date();
+    let date = today(now);
     Some(ReturnPeriod::new(date.year().try_into().ok()?, date.month().unsigned_abs())?.financial_year())
 }
 
