@@ -135,8 +135,8 @@ fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
             (question.path(), Utility::OfItself(question))
         }
     };
-    let ours_alone = matches!(utility, Utility::OfItself(Question::Consents));
-    if !is_version(version) && !(ours_alone && version.eq_ignore_ascii_case("v1")) {
+    let is_ours_alone = matches!(utility, Utility::OfItself(Question::Consents));
+    if !(is_version(version) || is_ours_alone && version.eq_ignore_ascii_case("v1")) {
         return Err(unknown());
     }
     record.version = Some((*version).to_owned());
