@@ -214,3 +214,107 @@ fn row<'c>(day: Date, (gstin, api): &'c Key, sums: &Sums) -> [Cell<'c>; COLUMNS.
         network,
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::RangeInclusive;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::Value;
+    use suvidha_seam::Seam;
+    use suvidha_store::ledger::{Ledger, Observer, Outcome, Release, Ticket};
+
+    use super::*;
+    use crate::aspapi::table::Format;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn committed(&self, _: Ticket) {}
+
+        fn failed(&self, tickets: RangeInclusive<Ticket>, _: &[Entry]) {
+            panic!("{tickets:?} could not be written");
+        }
+    }
+
+    fn call(aspid: AspId, gstin: String) -> Entry {
+        Entry {
+            id: Seam::system().uuid(),
+            at: "2026-11-22T04:45:30Z".parse().unwrap(),
+            aspid: Some(aspid),
+            claimed_aspid: None,
+            txn: None,
+            gstin: Some(gstin),
+            ip_usr: None,
+            appver: None,
+            method: None,
+            api: None,
+            action: None,
+            version: None,
+            status: None,
+            status_cd: None,
+            error_cd: None,
+            origin: None,
+            outcome: Outcome::Answered,
+            bytes_in: 0,
+            bytes_out: 0,
+            gstn_us: None,
+            total_us: 0,
+            plan: None,
+            units: 1,
+            admitted: true,
+            consent: None,
+        }
+    }
+
+    /// Calls by GSTIN, of a summary whose parts have at most so many rows; and how many rows there were.
+    fn summed(reader: &LedgerReader, aspid: AspId, rows_of_a_part: usize) -> (BTreeMap<String, u64>, usize) {
+        let (from, to) = ("2026-11-21".parse().unwrap(), "2026-11-23".parse().unwrap());
+        let mut table = Table::begin(Format::Json, Summary::COLUMNS, &[], Summary::NAME);
+        let mut cursor = None;
+        for _ in 0..1000 {
+            // A summary of its own for each page: all it needs is in the cursor.
+            let mut summary = Summary::new(aspid, from, to, rows_of_a_part);
+            loop {
+                let read = summary.read(reader, cursor.as_ref(), 3, &mut table).unwrap();
+                cursor = read.next;
+                if read.rows > 0 || cursor.is_none() {
+                    break;
+                }
+            }
+            if cursor.is_none() {
+                table.end(None);
+                let written: Value = serde_json::from_slice(&table.take()).unwrap();
+                let rows = written[Summary::NAME].as_array().unwrap();
+                let mut sums = BTreeMap::new();
+                for row in rows {
+                    let gstin = row["GSTIN"].as_str().unwrap().to_owned();
+                    *sums.entry(gstin).or_default() += row["Calls"].as_u64().unwrap();
+                }
+                return (sums, rows.len());
+            }
+        }
+        panic!("the summary does not end");
+    }
+
+    #[test]
+    fn a_day_may_come_in_parts_and_nothing_is_lost_or_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sandbox.sqlite");
+        let aspid = AspId::new(1).unwrap();
+        let ledger = Ledger::open(&path, gstn::Environment::Sandbox, Seam::system()).unwrap();
+        let writer = ledger.start(Duration::ZERO, None, Arc::new(Nobody)).unwrap();
+        for number in 0..100 {
+            writer.submit(call(aspid, format!("G{}", number % 10)), Release::Done);
+        }
+        writer.stop().unwrap();
+        let reader = LedgerReader::open(&path).unwrap();
+        let expected: BTreeMap<_, _> = (0..10).map(|gstin| (format!("G{gstin}"), 10)).collect();
+        assert_eq!(summed(&reader, aspid, 1000), (expected.clone(), 10));
+        let (sums, rows) = summed(&reader, aspid, 4);
+        assert_eq!(sums, expected);
+        assert!(rows > 10, "it came in one part");
+        assert_eq!(summed(&reader, AspId::new(2).unwrap(), 4), (BTreeMap::new(), 0));
+    }
+}

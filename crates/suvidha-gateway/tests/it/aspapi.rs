@@ -1,136 +1,19 @@
 //! What an ASP reads of itself: its log, its summary, its consents, its balance.
 
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
-
 use gstn::AspId;
 use gstn::catalogue::Origin;
-use gstn::envelope::StatusCd;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use suvidha_gateway::config::{Config, Ledger as LedgerConfig};
-use suvidha_seam::{ManualClock, Seam, SystemRng};
-use suvidha_store::ledger::{ConsentChange, Entry, Ledger, Observer, Outcome, PlanKind, Release, Ticket};
+use suvidha_gateway::config::Config;
+use suvidha_store::ledger::{ConsentChange, Entry, Outcome, PlanKind};
 use suvidha_store::{Limit, Limits, Plan, TopUp};
 
-use crate::asp::Answer;
 use crate::log;
-use crate::stage::{self, Sandbox, Stage, soon};
+use crate::past::{NOW, call, calls, past, past_with, txns};
+use crate::stage::{self, Sandbox, soon};
 use crate::stand_in::StandIn;
 
-/// 22-11-2026 10:15:30 in India.
-const NOW: &str = "2026-11-22T04:45:30Z";
-/// The first moment of that day in India.
-const MIDNIGHT: &str = "2026-11-21T18:30:00Z";
-
 const DAY: &str = "/aspapi/v1.0/apitxn/dailytxn?TxnDate=22-11-2026";
-
-/// A stage with a past: entries that were written before it opens.
-struct Past {
-    stage: Stage,
-    clock: Arc<ManualClock>,
-}
-
-fn past(entries: impl FnOnce(AspId, AspId) -> Vec<Entry>) -> Past {
-    past_with(|_| (), entries)
-}
-
-/// `entries` gets the ASP of the stage, and another one.
-fn past_with(change: impl FnOnce(&mut Config), entries: impl FnOnce(AspId, AspId) -> Vec<Entry>) -> Past {
-    let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
-    let seam = Seam { clock: clock.clone(), rng: Arc::new(SystemRng) };
-    let setting = stage::set_with(StandIn::content().address, seam.clone());
-    let ledger = LedgerConfig::new(setting.path("ledger"));
-    let setting = setting.with(|config| {
-        config.ledger = Some(ledger.clone());
-        change(config);
-    });
-    let stage = setting.start_after(|registry, aspid| {
-        std::fs::create_dir_all(&ledger.directory).unwrap();
-        write(&ledger, seam, entries(*aspid, stage::an_asp(registry)));
-    });
-    Past { stage, clock }
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn committed(&self, _: Ticket) {}
-
-    fn failed(&self, tickets: std::ops::RangeInclusive<Ticket>, _: &[Entry]) {
-        panic!("{tickets:?} could not be written");
-    }
-}
-
-fn write(config: &LedgerConfig, seam: Seam, entries: Vec<Entry>) {
-    let ledger = Ledger::open(&config.file(Sandbox), Sandbox, seam).unwrap();
-    let writer = ledger.start(Duration::ZERO, None, Arc::new(Nobody)).unwrap();
-    for entry in entries {
-        writer.submit(entry, Release::Done);
-    }
-    writer.stop().unwrap();
-}
-
-/// A filing, so many seconds after midnight in India.
-fn call(aspid: AspId, seconds: i64) -> Entry {
-    let midnight: Timestamp = MIDNIGHT.parse().unwrap();
-    Entry {
-        id: Seam::system().uuid(),
-        at: midnight + SignedDuration::from_secs(seconds),
-        aspid: Some(aspid),
-        claimed_aspid: None,
-        txn: Some(format!("T{seconds}")),
-        gstin: Some("29DEMOS1234D1ZG".to_owned()),
-        ip_usr: Some("203.0.113.7".to_owned()),
-        appver: None,
-        method: Some("PUT".to_owned()),
-        api: Some("taxpayerapi/returns/gstr1".to_owned()),
-        action: Some("RETSAVE".to_owned()),
-        version: Some("v4.1".to_owned()),
-        status: Some(200),
-        status_cd: Some(StatusCd::One),
-        error_cd: None,
-        origin: None,
-        outcome: Outcome::Answered,
-        bytes_in: 1000,
-        bytes_out: 200,
-        gstn_us: Some(1_500),
-        total_us: 2_001,
-        plan: Some(PlanKind::Prepaid),
-        units: 2,
-        admitted: true,
-        consent: None,
-    }
-}
-
-fn calls(aspid: AspId, seconds: Range<i64>) -> Vec<Entry> {
-    seconds.map(|seconds| call(aspid, seconds)).collect()
-}
-
-impl Past {
-    fn get(&self, path: &str) -> Answer {
-        self.stage.get(path, "")
-    }
-
-    /// The list `name` of a JSON answer.
-    #[track_caller]
-    fn list(&self, path: &str, name: &str) -> Vec<Value> {
-        let answer = self.get(path);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()[name].as_array().unwrap_or_else(|| panic!("{}", answer.text())).clone()
-    }
-
-    fn txns(&self, path: &str) -> Vec<String> {
-        txns(&self.list(path, "Txns"))
-    }
-}
-
-/// The transaction ids of a list, without those of the calls that asked for it.
-fn txns(list: &[Value]) -> Vec<String> {
-    list.iter().filter_map(|row| row["TxnID"].as_str()).map(str::to_owned).collect()
-}
-
 const BALANCE: &str = "/aspapi/v1.1/getapibalance";
 
 #[test]
@@ -396,40 +279,37 @@ fn calls_about_itself_have_a_limit_of_their_own_and_cost_nothing() {
     }
 }
 
+/// Calls of all kinds, on three days.
+fn three_days(own: AspId, other: AspId) -> Vec<Entry> {
+    const DAY_LONG: i64 = 86_400;
+    let error = |origin: &str| Origin::from_name(origin);
+    let (search, unnamed) = ("commonapi/search".to_owned(), None);
+    vec![
+        call(own, -1),
+        call(own, 0),
+        Entry { origin: error("gstn"), ..call(own, 1) },
+        Entry { origin: error("gsp"), units: 0, admitted: false, plan: None, ..call(own, 2) },
+        call(other, 3),
+        Entry { api: Some(search), gstin: None, units: 1, ..call(own, 4) },
+        Entry { api: unnamed, gstin: None, units: 0, origin: error("asp"), admitted: false, ..call(own, 5) },
+        Entry { gstin: Some("33AANCS2882A1ZG".to_owned()), origin: error("network"), ..call(own, DAY_LONG) },
+        call(own, 2 * DAY_LONG),
+    ]
+}
+
+/// The rows without those of the calls that asked for them.
+fn summary(answer: &Value) -> Vec<Value> {
+    let mut rows = answer["Summary"].as_array().unwrap().clone();
+    rows.retain(|row| !row["Api"].as_str().is_some_and(|api| api.starts_with("aspapi/")));
+    rows
+}
+
 #[test]
 fn a_summary_is_by_day_gstin_and_api() {
-    const DAY_LONG: i64 = 86_400;
-    let past = past(|own, other| {
-        let error = |origin: &str| Origin::from_name(origin);
-        let (search, unnamed) = ("commonapi/search".to_owned(), None);
-        vec![
-            call(own, -1),
-            call(own, 0),
-            Entry { origin: error("gstn"), ..call(own, 1) },
-            Entry { origin: error("gsp"), units: 0, admitted: false, plan: None, ..call(own, 2) },
-            call(other, 3),
-            Entry { api: Some(search), gstin: None, units: 1, ..call(own, 4) },
-            Entry {
-                api: unnamed,
-                gstin: None,
-                units: 0,
-                origin: error("asp"),
-                admitted: false,
-                ..call(own, 5)
-            },
-            Entry {
-                gstin: Some("33AANCS2882A1ZG".to_owned()),
-                origin: error("network"),
-                ..call(own, DAY_LONG)
-            },
-            call(own, 2 * DAY_LONG),
-        ]
-    });
+    let past = past(three_days);
     let path = "/aspapi/v1.0/apitxn/dailysummary?FromDate=21-11-2026&ToDate=23-11-2026";
     let answer = past.get(path).json();
     assert_eq!((&answer["FromDate"], &answer["ToDate"]), (&json!("2026-11-21"), &json!("2026-11-23")));
-    let mut rows = answer["Summary"].as_array().unwrap().clone();
-    rows.retain(|row| !row["Api"].as_str().is_some_and(|api| api.starts_with("aspapi/")));
     let row = |day: &str, gstin: Value, api: Value, numbers: [u64; 7]| {
         let [calls, admitted, units, asp, gsp, gstn, network] = numbers;
         json!({
@@ -445,16 +325,17 @@ fn a_summary_is_by_day_gstin_and_api() {
         row("2026-11-22", gstin, api.clone(), [3, 2, 4, 0, 1, 1, 0]),
         row("2026-11-23", json!("33AANCS2882A1ZG"), api, [1, 1, 2, 0, 0, 0, 1]),
     ];
-    assert_eq!(rows, expected);
+    assert_eq!(summary(&answer), expected);
 
     let (mut paged, mut query) = (Vec::new(), "&PageSize=1".to_owned());
-    while paged.len() < 100 {
+    for page in 0.. {
+        assert!(page < 100, "the pages do not end");
         let page = past.get(&format!("{path}{query}")).json();
-        paged.extend(page["Summary"].as_array().unwrap().clone());
+        assert_eq!(page["Summary"].as_array().unwrap().len(), 1);
+        paged.extend(summary(&page));
         let Some(next) = page["Next"].as_str() else { break };
         query = format!("&PageSize=1&After={next}");
     }
-    paged.retain(|row| !row["Api"].as_str().is_some_and(|api| api.starts_with("aspapi/")));
     assert_eq!(paged, expected);
 
     let csv = past.get(&format!("{path}&format=csv")).text();

@@ -23,6 +23,7 @@ mod metrics;
 mod own_endpoints;
 mod passing_through;
 mod passwords;
+mod past;
 mod rest_and_change;
 mod secrecy;
 mod setasppubcer;
