@@ -113,7 +113,11 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// The file, or its directory, may not be written.
-    #[error("the ledger {} is read-only; check the rights on the file and its directory", path.display())]
+    #[error(
+        "the ledger {} is read-only; check the rights on its directory, on the file, and on those beside it that end in \
+         -wal and -shm",
+        path.display()
+    )]
     ReadOnly {
         /// The file.
         path: PathBuf,

@@ -53,6 +53,8 @@ pub(super) fn open(
         let found = identity.environment;
         return Err(LedgerError::OtherEnvironment { path: path.to_owned(), found, wanted: environment });
     }
+    // What cannot be written shall not wait for the first call to show: SQLite opens a read-only file without a word.
+    connection.execute_batch("BEGIN IMMEDIATE; UPDATE head SET seq = seq; COMMIT").map_err(failed)?;
     Ok((connection, identity))
 }
 
