@@ -267,7 +267,6 @@ fn check_ledger_fixed(old: Option<&Ledger>, new: Option<&Ledger>) -> Result<(), 
     }
 }
 
-/// The recorder of each environment, in their order, where calls are recorded.
 /// The accounts of each environment, as its ledger left them, and what records its calls.
 fn books(config: &Config, threads: usize, seam: &Seam) -> Result<Vec<Books>, StartError> {
     let books = |own: &EnvironmentConfig| {

@@ -84,7 +84,7 @@ impl Recorder {
     /// A call that was `made`, by GSTN or by us, is kept as unrecorded if its entry cannot be written. One that was
     /// refused has done nothing: its entry stays as it is, and its answer goes out all the same.
     pub(crate) fn submit(&self, lane: usize, entry: Entry, made: bool) -> Option<Ticket> {
-        if !made && !self.keeps_refusal() {
+        if !made && !entry.admitted && !self.keeps_refusal() {
             return None;
         }
         if self.strict.load(Ordering::Relaxed) && (made || self.is_writing()) {
