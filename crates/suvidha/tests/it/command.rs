@@ -67,9 +67,26 @@ impl Place {
 
     /// Starts a server, whose output goes to `out` and `err`.
     pub(crate) fn start(&self, line: &str) -> Server {
+        self.start_by(&[], line)
+    }
+
+    /// Starts a server by way of the program that is the first of `launcher`, which is given the rest of it and then what
+    /// it shall run.
+    pub(crate) fn start_by(&self, launcher: &[&str], line: &str) -> Server {
         let file = |name| Stdio::from(fs::File::create(self.path(name)).unwrap());
-        let child =
-            self.command(line).stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        let mut command = self.command(line);
+        if let [program, first @ ..] = launcher {
+            let suvidha = std::mem::replace(&mut command, Command::new(program));
+            command
+                .args(first)
+                .arg(suvidha.get_program())
+                .args(suvidha.get_args())
+                .current_dir(self.0.path());
+            for (name, _) in suvidha.get_envs() {
+                command.env_remove(name);
+            }
+        }
+        let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
         Server { child, err: self.path("err") }
     }
 
@@ -85,10 +102,15 @@ impl Place {
 
     /// Starts a server with `--ready-file`, and waits for what it writes there.
     pub(crate) fn start_ready(&self, line: &str) -> (Server, Value) {
+        self.start_ready_by(&[], line)
+    }
+
+    /// The same, by way of another program.
+    pub(crate) fn start_ready_by(&self, launcher: &[&str], line: &str) -> (Server, Value) {
         let file = self.path("wanted-ready.json");
         // A file of an earlier start must not be taken for the new one.
         let _ = fs::remove_file(&file);
-        let mut server = self.start(&format!("{line} --ready-file {}", file.display()));
+        let mut server = self.start_by(launcher, &format!("{line} --ready-file {}", file.display()));
         server.wait_until("the ready file is there", || file.exists());
         let ready = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         (server, ready)
@@ -149,6 +171,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());

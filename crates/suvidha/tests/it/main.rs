@@ -8,6 +8,7 @@ mod charging;
 mod command;
 mod config;
 mod crash;
+mod disk;
 mod enrolment;
 mod examples;
 mod getkey;
