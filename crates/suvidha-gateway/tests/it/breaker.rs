@@ -8,6 +8,7 @@ use suvidha_seam::ManualClock;
 
 use crate::asp::Answer;
 use crate::credit::held_clock;
+use crate::ledger::Padlock;
 use crate::log;
 use crate::stage::{self, Production, Stage, request, soon};
 use crate::stand_in::{Act, StandIn, answer, ok};
@@ -104,7 +105,7 @@ fn it_opens_tries_and_closes_again() {
 #[test]
 fn one_call_at_a_time_tries_and_one_that_hangs_up_makes_way() {
     let scene = scene(RESETS);
-    [(); 3].map(|()| scene.stage.get(PATH, "").is_refusal("GSP027", 502));
+    (0..3).for_each(|_| scene.stage.get(PATH, "").is_refusal("GSP027", 502));
     scene.clock.advance(10_000);
     scene.gstn(HANGS);
     let mut probe = scene.stage.connect();
@@ -134,11 +135,23 @@ fn what_stands_before_gstn_and_says_503_counts_as_gstn_being_down() {
 #[test]
 fn one_environments_breaker_is_not_the_others() {
     let scene = scene(RESETS);
-    [(); 3].map(|()| scene.stage.get(PATH, ""));
+    (0..3).for_each(|_| scene.stage.get(PATH, "").is_refusal("GSP027", 502));
     scene.looks(503, "down");
     let other = crate::asp::Asp::connect(scene.stage.address(Production))
         .send(request("GET", "/health/gstn", "", ""))
         .read();
     let json = other.json();
     assert_eq!((other.status, &json["gsp"], &json["gstn"]), (503, &"degraded".into(), &"unknown".into()));
+}
+
+#[test]
+fn a_gateway_that_cannot_record_calls_says_that_it_is_the_trouble() {
+    let scene = scene(UP);
+    let padlock = Padlock::on(&scene.stage.ledger());
+    scene.stage.get(PATH, "").is_refusal("GSP644", 503);
+    let health = scene.health();
+    let json = health.json();
+    assert_eq!((health.status, &json["gsp"], &json["gstn"]), (503, &"degraded".into(), &"up".into()));
+    padlock.open();
+    assert!(soon(|| scene.health().json()["gsp"] == "up"));
 }

@@ -11,6 +11,7 @@ use suvidha_seam::{ManualClock, Seam, SystemRng};
 use suvidha_store::{Plan, PlanKind, Registry, TopUp};
 
 use crate::asp::Asp;
+use crate::ledger::Padlock;
 use crate::stage::{self, Sandbox, Stage};
 use crate::stand_in::{Act, StandIn, answer, ok};
 
@@ -192,4 +193,16 @@ fn a_call_that_is_given_up_at_gstn_gives_its_credit_back() {
     assert_eq!(refusal.json()["error"]["message"], words);
     drop(asp);
     assert!(stage.soon(|stage| stage.get(PATH, "").status == 200));
+}
+
+#[test]
+fn a_call_that_could_not_be_recorded_gives_its_credit_back() {
+    let gstn = StandIn::content();
+    let (_clock, stage) = with_units(&gstn, 1, |_| ());
+    let padlock = Padlock::on(&stage.ledger());
+    stage.get(PATH, "").is_refusal("GSP644", 503);
+    padlock.open();
+    assert!(stage.soon(|stage| stage.get(PATH, "").status == 200));
+    stage.get(PATH, "").is_refusal("GSP019", 402);
+    assert_eq!(charged(&stage).iter().sum::<u64>(), 1);
 }

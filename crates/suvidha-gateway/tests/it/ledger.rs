@@ -21,17 +21,17 @@ const PATH: &str = "/taxpayerapi/v4.1/returns/gstr1";
 const LOGIN: &str = "/taxpayerapi/v1.0/authenticate";
 
 /// Another program that holds the ledger locked, so that the gateway cannot write it.
-struct Padlock(Connection);
+pub(crate) struct Padlock(Connection);
 
 impl Padlock {
-    fn on(ledger: &Path) -> Self {
+    pub(crate) fn on(ledger: &Path) -> Self {
         let other = Connection::open(ledger).unwrap();
         other.busy_timeout(Duration::from_secs(10)).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         Self(other)
     }
 
-    fn open(self) {
+    pub(crate) fn open(self) {
         self.0.execute_batch("ROLLBACK").unwrap();
     }
 }
