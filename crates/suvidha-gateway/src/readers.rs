@@ -3,7 +3,6 @@
 //! Each job reads one page in a short transaction and is over. Whoever wants more asks again: so a client that takes its answer
 //! slowly, or has gone, holds no thread here, and a long log does not keep a short one waiting.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -22,14 +21,8 @@ use crate::site::StartError;
 /// How many pages are read at once.
 const THREADS: usize = 2;
 
-/// Says whether the reader is fit for further work.
-type Work = Box<dyn FnOnce(Result<&LedgerReader, LedgerError>) -> bool + Send>;
-
-/// What is to be read, and from which ledger.
-struct Job {
-    ledger: PathBuf,
-    work: Work,
-}
+/// What is to be read.
+type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads. They end when nobody can ask them any more.
 pub(crate) struct Readers {
@@ -71,19 +64,19 @@ impl Shelf {
         work: impl FnOnce(&LedgerReader) -> Result<T, LedgerError> + Send + 'static,
     ) -> Asked<T> {
         let (reply, asked) = oneshot::channel();
-        let work: Work = Box::new(move |reader| {
+        let ledger = self.ledger.clone();
+        let job: Job = Box::new(move || {
             // Whoever asked may have hung up: then nothing needs to be read.
             if reply.is_closed() {
-                return true;
+                return;
             }
-            let read = reader.and_then(work);
-            let fit = read.is_ok();
-            let _ = reply.send(read);
-            fit
+            // Opened anew each time, which is cheap: what is read is the file that is there now, should the operator have put
+            // another in its place.
+            let _ = reply.send(LedgerReader::open(&ledger).and_then(|reader| work(&reader)));
         });
         if let Some(jobs) = &self.readers.jobs {
             // Where no thread is left to take it, the reply is dropped, and so the asker told.
-            let _ = jobs.send(Job { ledger: self.ledger.clone(), work });
+            let _ = jobs.send(job);
         }
         Asked(asked)
     }
@@ -114,29 +107,11 @@ impl<T> Future for Asked<T> {
 }
 
 fn serve(queue: &Mutex<Receiver<Job>>) {
-    let mut open = HashMap::new();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        if catch_unwind(AssertUnwindSafe(|| do_job(job, &mut open))).is_err() {
-            open.clear();
+        if catch_unwind(AssertUnwindSafe(job)).is_err() {
             error!(target: "suvidha::gateway", "reading the ledger panicked; the next question is answered all the same");
         }
-    }
-}
-
-fn do_job(Job { ledger, work }: Job, open: &mut HashMap<PathBuf, LedgerReader>) {
-    let reader = match open.remove(&ledger) {
-        Some(reader) => reader,
-        None => match LedgerReader::open(&ledger) {
-            Ok(reader) => reader,
-            Err(error) => {
-                work(Err(error));
-                return;
-            }
-        },
-    };
-    if work(Ok(&reader)) {
-        open.insert(ledger, reader);
     }
 }

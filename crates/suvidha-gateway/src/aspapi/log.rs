@@ -4,7 +4,7 @@ use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
 use http::Response;
 use suvidha_store::PlanKind;
-use suvidha_store::ledger::{Filter, LedgerError, LedgerReader, Order, Recorded, Seq};
+use suvidha_store::ledger::{Entry, Filter, LedgerError, LedgerReader, Order, Seq};
 
 use super::list::{self, Read, Rows};
 use super::parameters::Parameters;
@@ -38,15 +38,15 @@ impl Rows for Calls {
     ) -> Result<Read<Seq>, LedgerError> {
         let page = reader.entries(&self.0, Order::OldestFirst, after.copied(), limit)?;
         for recorded in &page.entries {
-            table.row(row(recorded));
+            table.row(row(&recorded.entry));
         }
         Ok(Read { rows: page.entries.len(), next: page.more.then_some(page.reached) })
     }
 }
 
-/// As in a row of the log: [`row`] has their values.
-const COLUMNS: [&str; 23] = [
-    "Seq",
+/// As in a row of the log: [`row`] has their values. The entry's place in the ledger is not among them: it would tell how many
+/// calls others make.
+const COLUMNS: [&str; 22] = [
     "Time",
     "RequestID",
     "TxnID",
@@ -71,10 +71,8 @@ const COLUMNS: [&str; 23] = [
     "Admitted",
 ];
 
-fn row(recorded: &Recorded) -> [Cell<'_>; COLUMNS.len()] {
-    let entry = &recorded.entry;
+fn row(entry: &Entry) -> [Cell<'_>; COLUMNS.len()] {
     [
-        Cell::number(recorded.seq),
         Cell::text(days::written_exactly(entry.at)),
         Cell::text(entry.id.to_string()),
         Cell::maybe(entry.txn.as_deref()),
