@@ -23,10 +23,11 @@ use jiff::Timestamp;
 use suvidha_store::ledger::Outcome;
 
 use self::histogram::{Histogram, OF_GSTN, OURS};
-use self::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, STATUSES};
+use self::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, PLANS, STATUSES};
 pub(crate) use self::labels::{api_name, code_name};
 pub use self::scrape::Exposition;
 pub(crate) use self::scrape::text;
+use crate::accounts::Charge;
 
 /// Everything that is counted.
 pub(crate) struct Metrics {
@@ -49,6 +50,8 @@ struct Tally {
     own: Vec<Histogram>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    /// Units charged, by plan.
+    units: [AtomicU64; PLANS.len()],
 }
 
 /// A call that is over.
@@ -63,6 +66,8 @@ pub(crate) struct Settled<'a> {
     pub(crate) error_cd: Option<&'a str>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    /// What it was charged, if it was admitted.
+    pub(crate) charge: Option<Charge>,
     /// What it spent at GSTN, if it came that far.
     pub(crate) at_gstn: Option<Duration>,
     pub(crate) total: Duration,
@@ -118,6 +123,7 @@ impl Tally {
             own: histograms(OURS),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            units: PLANS.map(|_| AtomicU64::new(0)),
         }
     }
 
@@ -137,6 +143,10 @@ impl Tally {
         }
         add(&self.bytes_in, call.bytes_in);
         add(&self.bytes_out, call.bytes_out);
+        // A call that could not be recorded gets its units back.
+        if let Some(charge) = call.charge.filter(|_| call.outcome != Outcome::Unrecorded) {
+            add(&self.units[charge.plan as usize], charge.units);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use self::context::{Context, TRACEPARENT, TRACESTATE, in_hex, traceparent};
 pub(crate) use self::exporter::{Exporter, Exporting};
+use crate::accounts::Charge;
 use crate::config;
 use crate::site::StartError;
 
@@ -85,6 +86,7 @@ pub(crate) struct Told {
     pub(crate) error_cd: Option<&'static str>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) charge: Option<Charge>,
     pub(crate) at_gstn: Option<Duration>,
 }
 

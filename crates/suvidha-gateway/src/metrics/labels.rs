@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use gstn::catalogue::{self, Family, Origin};
+use suvidha_store::PlanKind;
 use suvidha_store::ledger::Outcome;
 
 /// Stands for what the catalogue does not know.
@@ -13,6 +14,9 @@ pub(super) const STATUSES: [&str; 5] = ["none", "2xx", "3xx", "4xx", "5xx"];
 
 /// How calls end, in the order of their discriminants.
 pub(super) const OUTCOMES: [Outcome; 5] = Outcome::ALL;
+
+/// How ASPs pay, in the order of their discriminants.
+pub(super) const PLANS: [PlanKind; 3] = PlanKind::ALL;
 
 /// In the order of their discriminants.
 pub(super) const ORIGINS: [Origin; 4] = [Origin::Gsp, Origin::Gstn, Origin::Network, Origin::Asp];
@@ -170,6 +174,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), ApiLabel::count());
         assert_eq!(ORIGINS.map(|origin| origin as usize), [0, 1, 2, 3]);
+        assert_eq!(PLANS.map(|plan| plan as usize), [0, 1, 2]);
         assert_eq!(OUTCOMES.map(|outcome| outcome as usize), [0, 1, 2, 3, 4]);
         assert!(Family::ALL.iter().all(|family| place_of(*family) > 1));
     }

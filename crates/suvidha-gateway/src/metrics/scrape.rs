@@ -17,7 +17,7 @@ use suvidha_store::AspStatus;
 
 use super::classic;
 use super::histogram::{Counted, Histogram};
-use super::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, STATUSES};
+use super::labels::{ApiLabel, CodeLabel, FAMILIES, ORIGINS, OUTCOMES, PLANS, STATUSES};
 use super::page::{Page, bytes, family, seconds};
 use super::{Metrics, Tally, place_of_call, place_of_error};
 use crate::gateway::House;
@@ -117,6 +117,16 @@ fn calls(page: &mut Page<'_>, house: &House) -> Result {
     page.counters(
         &bytes("asp", "Bytes of bodies: in from ASPs, out to them"),
         environments(house).flat_map(passed),
+    )?;
+    let charged = |environment: Environment| {
+        PLANS.map(|plan| {
+            let labels = [("environment", environment.as_str()), ("plan", plan.as_str())];
+            (labels, metrics.sum(environment, |tally| &tally.units[plan as usize]))
+        })
+    };
+    page.counters(
+        &family("charged_units", "Units charged, by the plan of the ASP"),
+        environments(house).flat_map(charged),
     )
 }
 

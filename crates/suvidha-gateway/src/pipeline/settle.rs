@@ -186,6 +186,8 @@ impl Record {
                     gstn_ms = self.at_gstn.map(milliseconds),
                     total_ms = milliseconds(self.started.elapsed()),
                     outcome = self.outcome.map(Outcome::as_str),
+                    plan = self.charge.map(|charge| charge.plan.as_str()),
+                    units = self.charge.map(|charge| charge.units),
                     trace_id = self.trace.as_ref().map(|trace| trace.id()),
                     detail = self.detail.as_deref(),
                 )

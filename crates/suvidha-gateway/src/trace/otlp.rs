@@ -52,6 +52,10 @@ fn server_span(call: &Finished) -> Value {
     attributes.extend(told.aspid.map(|aspid| text("suvidha.aspid", aspid.as_str())));
     attributes.extend(told.origin.map(|origin| text("suvidha.error.origin", origin.as_str())));
     attributes.extend(told.error_cd.map(|code| text("error.type", code)));
+    if let Some(charge) = told.charge {
+        attributes.push(text("suvidha.plan", charge.plan.as_str()));
+        attributes.push(number("suvidha.units", charge.units));
+    }
     let mut events = Vec::new();
     if let Some(HandedOver { at, .. }) = trace.handed_over {
         let admitted = at.saturating_duration_since(trace.began);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use suvidha_gateway::config::{Config, EnvironmentConfig};
+use suvidha_gateway::config::{Config, EnvironmentConfig, Trace};
 use suvidha_gateway::{DrainReport, Gateway, StartError};
 use suvidha_seam::Seam;
 use suvidha_store::NewToken;
@@ -57,6 +57,7 @@ fn a_bad_reload_changes_nothing_and_says_why() {
     for (why, message) in [
         ("listener's address", changed(&|config| config.environments[0].listen = elsewhere)),
         ("set of environments", changed(&|config| config.environments.truncate(1))),
+        ("trace", changed(&|config| config.trace = Some(Trace::new("http://127.0.0.1:9")))),
         ("threads", changed(&|config| config.threads = 1)),
         ("no environment", changed(&|config| config.environments.clear())),
         (

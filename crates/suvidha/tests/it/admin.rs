@@ -91,6 +91,41 @@ fn it_says_when_the_gateway_comes_to_rest() {
 }
 
 #[test]
+fn it_says_when_calls_cannot_be_recorded() {
+    let place = Place::new();
+    let (mut gateway, asps, admin) = serve(&place, "127.0.0.1:0", "");
+    std::fs::remove_file(place.path("suvidha-data/ledger/sandbox.sqlite")).unwrap();
+    let readiness = || get(&format!("{admin}/readyz"), "x-y: z");
+    gateway.wait_until("/readyz says so", || {
+        // The writer looks when it has something to write.
+        get(&format!("{asps}/aspapi/v1.0/nowhere"), "x-y: z");
+        readiness().0 == 503
+    });
+    let (_, ready) = readiness();
+    assert_eq!(
+        (&ready["status"], &ready["ledger"]["sandbox"]["state"]),
+        (&"cannot record".into(), &"failed".into())
+    );
+    assert!(ready["ledger"]["sandbox"]["reason"].as_str().unwrap().contains("sandbox.sqlite"), "{ready}");
+    let metrics = fetch(&format!("{admin}/metrics"), "x-y: z").1;
+    assert!(
+        metrics.contains("suvidha_ledger_state{environment=\"sandbox\",state=\"failed\"} 1.0\n"),
+        "{metrics}"
+    );
+    assert_eq!(get(&format!("{admin}/healthz"), "x-y: z").0, 200, "it lives all the same");
+}
+
+#[test]
+fn up_has_one_too_and_names_it() {
+    let place = Place::new();
+    let (gateway, ready) = place.start_ready("up --listen 127.0.0.1:0 --admin-port 0");
+    let admin = ready["admin"].as_str().unwrap();
+    let (head, metrics) = fetch(&format!("{admin}/metrics"), "x-y: z");
+    assert!(head.starts_with("http/1.1 200") && metrics.contains("suvidha_build_info"), "{head}{metrics}");
+    gateway.stop();
+}
+
+#[test]
 fn it_can_be_elsewhere_or_nowhere() {
     let place = Place::new();
     let (mut gateway, _, admin) = serve(&place, "0.0.0.0:0", "");

@@ -27,6 +27,7 @@ impl Record {
             error_cd: self.error_cd.as_deref(),
             bytes_in: self.request_body.as_ref().map_or(0, |flow| flow.taken()),
             bytes_out: self.bytes_out,
+            charge: self.charge,
             at_gstn: self.at_gstn,
             total: self.started.elapsed(),
         }
@@ -44,6 +45,7 @@ impl Record {
             error_cd: self.error_cd.as_deref().map(metrics::code_name),
             bytes_in: self.request_body.as_ref().map_or(0, |flow| flow.taken()),
             bytes_out: self.bytes_out,
+            charge: self.charge,
             at_gstn: self.at_gstn,
         }
     }

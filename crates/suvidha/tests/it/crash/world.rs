@@ -33,6 +33,8 @@ format = "json"
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
+[admin]
+enabled = false
 [ledger]
 directory = "ledger"
 durability = "DURABILITY"
