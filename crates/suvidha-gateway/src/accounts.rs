@@ -142,7 +142,7 @@ impl Standing {
 
 impl Accounts {
     pub(crate) fn new(seam: Seam) -> Self {
-        Self { seam, of: ArcSwap::default(), observed: Default::default(), told: Limiter::new(1 << 12) }
+        Self { seam, of: ArcSwap::default(), observed: Default::default(), told: Limiter::new(1 << 16) }
     }
 
     /// Puts every account where the ledger left it.

@@ -80,11 +80,12 @@ struct State {
 #[derive(Clone, Copy)]
 enum Gate {
     Closed,
-    /// Nothing passes for `rest` from `at` on; then one probe at a time.
+    /// Nothing passes for `rest` from `at` on; then one probe at a time. One that has had as long again for its answer keeps
+    /// no other from trying: its ASP may be sending slowly.
     Open {
         at: Timestamp,
         rest: SignedDuration,
-        probing: bool,
+        probe: Option<Timestamp>,
     },
 }
 
@@ -113,12 +114,13 @@ impl Breaker {
         if let Some(wait) = state.gate.refuses(now) {
             return Err(wait);
         }
-        let mut probe = false;
-        if let Gate::Open { probing, .. } = &mut state.gate {
-            (*probing, probe) = (true, true);
+        let mut begun = None;
+        if let Gate::Open { probe, .. } = &mut state.gate {
+            begun = Some(now);
+            *probe = begun;
         }
         state.look(now);
-        Ok(Pass { breaker: Arc::clone(self), probe })
+        Ok(Pass { breaker: Arc::clone(self), probe: begun })
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -173,7 +175,7 @@ impl Breaker {
             Gate::Open { .. } => false,
         };
         if opens || probe {
-            state.gate = Gate::Open { at: now, rest: rules.rest(), probing: false };
+            state.gate = Gate::Open { at: now, rest: rules.rest(), probe: None };
         }
         state.look(now);
         let (in_a_row, (of_calls, failures)) = (state.streak, state.window.sum(now));
@@ -191,9 +193,9 @@ impl Breaker {
     }
 
     /// A probe that came to nothing: another may try.
-    fn abandoned(&self) {
-        if let Gate::Open { probing, .. } = &mut self.lock().gate {
-            *probing = false;
+    fn abandoned(&self, begun: Timestamp) {
+        if let Gate::Open { probe, .. } = &mut self.lock().gate {
+            *probe = probe.filter(|probe| *probe != begun);
         }
     }
 
@@ -207,20 +209,24 @@ impl Gate {
     fn refuses(self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::Closed => None,
-            Self::Open { at, rest, .. } if self.rests(now) => {
+            Self::Open { at, rest, .. } if is_within(at, rest, now) => {
                 Some((rest - now.duration_since(at)).unsigned_abs())
             }
-            Self::Open { probing, .. } => probing.then_some(WHILE_PROBING),
+            Self::Open { probe, rest, .. } => {
+                probe.filter(|begun| is_within(*begun, rest, now)).map(|_| WHILE_PROBING)
+            }
         }
     }
 
-    /// Whether nothing passes. Before it opened it cannot be: then the clock was put back, and a probe is due.
+    /// Whether nothing passes.
     fn rests(self, now: Timestamp) -> bool {
-        match self {
-            Self::Closed => false,
-            Self::Open { at, rest, .. } => (SignedDuration::ZERO..rest).contains(&now.duration_since(at)),
-        }
+        matches!(self, Self::Open { at, rest, .. } if is_within(at, rest, now))
     }
+}
+
+/// Whether `now` is less than `time` after `begin`. Nor is it before that: then the clock was put back.
+fn is_within(begin: Timestamp, time: SignedDuration, now: Timestamp) -> bool {
+    (SignedDuration::ZERO..time).contains(&now.duration_since(begin))
 }
 
 impl State {
@@ -250,25 +256,26 @@ impl State {
 /// Leave to send one call. Dropped without a word, it says nothing about GSTN.
 pub(crate) struct Pass {
     breaker: Arc<Breaker>,
-    probe: bool,
+    /// When it began, if it is one that tries.
+    probe: Option<Timestamp>,
 }
 
 impl Pass {
     /// GSTN answered, whatever it said.
     pub(crate) fn answered(mut self, rules: &config::Breaker) {
-        self.breaker.answered(std::mem::take(&mut self.probe), rules);
+        self.breaker.answered(self.probe.take().is_some(), rules);
     }
 
     /// No answer came, or one that says that GSTN is down.
     pub(crate) fn failed(mut self, rules: &config::Breaker) {
-        self.breaker.failed(std::mem::take(&mut self.probe), rules);
+        self.breaker.failed(self.probe.take().is_some(), rules);
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.probe {
-            self.breaker.abandoned();
+        if let Some(begun) = self.probe {
+            self.breaker.abandoned(begun);
         }
     }
 }
@@ -387,6 +394,22 @@ mod tests {
         scene.answer();
         assert_eq!((scene.waits(), scene.condition()), (None, Condition::Up));
         assert!(scene.breaker.health().last_answer.is_some());
+    }
+
+    #[test]
+    fn a_probe_that_takes_long_keeps_no_other_from_trying() {
+        let scene = scene(in_a_row(1));
+        scene.fail();
+        scene.clock.advance(10_000);
+        let slow = scene.breaker.pass().unwrap_or_else(|_| panic!("no probe"));
+        scene.clock.advance(9_999);
+        assert_eq!(scene.waits(), Some(1));
+        scene.clock.advance(1);
+        let another = scene.breaker.pass().unwrap_or_else(|_| panic!("no second probe"));
+        drop(slow);
+        assert_eq!(scene.waits(), Some(1), "the second is still under way");
+        another.answered(&scene.rules);
+        assert_eq!(scene.waits(), None);
     }
 
     #[test]

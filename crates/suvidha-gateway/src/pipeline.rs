@@ -89,17 +89,17 @@ pub(crate) async fn answer(
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
-    let mut response = outcome.unwrap_or_else(|error| refusal(error, record));
+    let response = outcome.unwrap_or_else(|error| refusal(error, record));
     record.status = Some(response.status());
-    if let Some(notice) = record.notice {
-        notice.write(response.headers_mut());
-    }
     let draining = visit.door.plane.is_draining();
     let closes =
         !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await);
     let mut response = recorded(response, &mut settlement).await;
     if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(notice) = settlement.record.notice {
+        notice.write(response.headers_mut());
     }
     response.headers_mut().insert(X_REQUEST_ID, header(settlement.record.request_id));
     response.map(|content| AnswerBody::new(content, settlement, on_line))
