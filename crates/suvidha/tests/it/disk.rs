@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use suvidha_store::ledger::{Entry, Filter, LedgerReader, Order, Outcome};
 
@@ -255,7 +255,7 @@ fn a_damaged_ledger_does_not_start_and_its_backup_does() {
     (0..3).for_each(|_| assert_eq!(gateway.call().0, 200));
     // A backup of a running gateway's ledger, as the document says.
     let (file, backup) = (ledger(&place), place.path("backup.sqlite"));
-    let reader = Connection::open(&file).unwrap();
+    let reader = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
     drop(reader);
     gateway.server.stop();
