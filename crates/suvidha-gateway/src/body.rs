@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -200,6 +201,10 @@ pub(crate) struct AnswerBody {
     /// The end of a streamed answer, which waits for the call's entry: its last piece or, where its length was not
     /// declared, nothing but the end itself.
     end: Option<Option<Bytes>>,
+    /// The client takes the end of the connection for that of the answer, and so for its end what came before.
+    end_is_silent: bool,
+    /// Of such an answer, the piece before the next.
+    behind: Option<Bytes>,
     settlement: Option<Box<Settlement>>,
     on_line: Option<CallOnLine>,
 }
@@ -250,41 +255,62 @@ impl Streaming {
 }
 
 impl AnswerBody {
-    pub(crate) fn new(content: Content, settlement: Box<Settlement>, on_line: Option<CallOnLine>) -> Self {
-        Self { content, end: None, settlement: Some(settlement), on_line }
+    pub(crate) fn new(
+        content: Content,
+        version: Version,
+        settlement: Box<Settlement>,
+        on_line: Option<CallOnLine>,
+    ) -> Self {
+        let mut body = Self {
+            content,
+            end: None,
+            end_is_silent: false,
+            behind: None,
+            settlement: Some(settlement),
+            on_line,
+        };
+        body.end_is_silent = version < Version::HTTP_11 && body.size_hint().exact().is_none();
+        body
     }
 
     /// The next piece that need not wait. `None`: what is left is the end.
     fn poll_beginning(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        let (next, is_over, mut glimpse) = match &mut self.content {
-            Content::Whole(_) => return Poll::Ready(None),
-            Content::Streaming(streaming) => {
-                (ready!(streaming.poll_piece(cx)), streaming.is_over(), Some(&mut streaming.glimpse))
+        loop {
+            let (next, is_over, mut glimpse) = match &mut self.content {
+                Content::Whole(_) => return Poll::Ready(None),
+                Content::Streaming(streaming) => {
+                    (ready!(streaming.poll_piece(cx)), streaming.is_over(), Some(&mut streaming.glimpse))
+                }
+                Content::Listing(listing) => (ready!(listing.poll_piece(cx)), listing.is_over(), None),
+            };
+            let Some(settlement) = &mut self.settlement else { return Poll::Ready(next) };
+            let record = &mut settlement.record;
+            if let Some(Ok(piece)) = &next {
+                record.bytes_out += piece.len() as u64;
+                if let Some(glimpse) = &mut glimpse {
+                    glimpse.passes(piece, record);
+                }
             }
-            Content::Listing(listing) => (ready!(listing.poll_piece(cx)), listing.is_over(), None),
-        };
-        let Some(settlement) = &mut self.settlement else { return Poll::Ready(next) };
-        let record = &mut settlement.record;
-        if let Some(Ok(piece)) = &next {
-            record.bytes_out += piece.len() as u64;
-            if let Some(glimpse) = &mut glimpse {
-                glimpse.passes(piece, record);
+            let last = match next {
+                Some(Ok(piece)) if !is_over && self.end_is_silent => match self.behind.replace(piece) {
+                    Some(before) => return Poll::Ready(Some(Ok(before))),
+                    None => continue,
+                },
+                Some(Ok(piece)) if !is_over => return Poll::Ready(Some(Ok(piece))),
+                last => last,
+            };
+            if let Some(glimpse) = glimpse {
+                glimpse.end(record);
             }
-            if !is_over {
-                return Poll::Ready(next);
-            }
+            let last = match last.transpose() {
+                Ok(last) => last,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
+            settlement.enter_given();
+            let before = if last.is_some() { self.behind.take() } else { None };
+            self.end = Some(last.or_else(|| self.behind.take()));
+            return Poll::Ready(before.map(Ok));
         }
-        if let Some(glimpse) = glimpse {
-            glimpse.end(record);
-        }
-        let last = match next {
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            Some(Ok(piece)) => Some(piece),
-            None => None,
-        };
-        settlement.enter_given();
-        self.end = Some(last);
-        Poll::Ready(None)
     }
 
     /// The end, once the call's entry is on disk.

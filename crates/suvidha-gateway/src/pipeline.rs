@@ -82,7 +82,7 @@ pub(crate) async fn answer(
     let record = &mut settlement.record;
     let (head, body) = request.into_parts();
     record.trace = visit.door.plane.tracer.as_ref().map(|tracer| tracer.begin(&head));
-    let shares_its_connection = head.version >= Version::HTTP_2;
+    let version = head.version;
     let waits_for_leave = head.headers.contains_key(EXPECT);
     let mut body = Some(body);
     let outcome = match caught(stages(&visit, head, &mut body, fault, record)).await {
@@ -93,8 +93,11 @@ pub(crate) async fn answer(
     record.status = Some(response.status());
     let draining = visit.door.plane.is_draining();
     let closes =
-        !shares_its_connection && (draining || !read_to_its_end(body, waits_for_leave, record).await);
+        version < Version::HTTP_2 && (draining || !read_to_its_end(body, waits_for_leave, record).await);
     let mut response = recorded(response, &mut settlement).await;
+    if let Some(notice) = settlement.record.notice {
+        notice.write(response.headers_mut());
+    }
     if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -102,7 +105,7 @@ pub(crate) async fn answer(
         notice.write(response.headers_mut());
     }
     response.headers_mut().insert(X_REQUEST_ID, header(settlement.record.request_id));
-    response.map(|content| AnswerBody::new(content, settlement, on_line))
+    response.map(|content| AnswerBody::new(content, version, settlement, on_line))
 }
 
 /// The body is taken by whoever reads it, and left where nobody did.

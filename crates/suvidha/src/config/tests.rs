@@ -185,3 +185,24 @@ fn relative_paths_are_counted_from_the_configuration() {
     let (config, _) = Config::parse("x", "[registry]\nsealing_key_env = \"KEY\"", Path::new("/etc/suvidha"));
     assert_eq!(config.registry.key, SealingKeySource::Variable("KEY".to_owned()));
 }
+
+#[test]
+fn a_ledger_is_told_what_to_wait_for_and_how_long_to_keep() {
+    let told = problems("[ledger]\ndurability = \"loose\"\ngather = \"2s\"\nretention = 0\n");
+    for (line, words) in [
+        (2, "ledger.durability: expected one of \"strict\", \"relaxed\", found \"loose\""),
+        (3, "ledger.gather: every answer would wait for it; it is at most 1s"),
+        (4, "ledger.retention: 0 is outside 1 to 1200 months"),
+    ] {
+        assert!(told.contains(&format!("suvidha.toml:{line}: {words}")), "{told}");
+    }
+    let text = "[ledger]\ndirectory = \"kept\"\ndurability = \"relaxed\"\ngather = \"5ms\"\nretention = 96";
+    let (config, _) = Config::parse("x", text, Path::new("/etc/suvidha"));
+    let expected = suvidha_gateway::config::Ledger {
+        durability: suvidha_gateway::config::Durability::Relaxed,
+        gather_ms: 5,
+        retention_months: Some(96),
+        ..suvidha_gateway::config::Ledger::new("/etc/suvidha/kept")
+    };
+    assert_eq!(config.gateway.ledger, Some(expected));
+}
