@@ -144,6 +144,7 @@ fn in_the_query_it_is_refused_unless_the_operator_allows_it() {
             format!("AspId={aspid}&PASSWORD={password}"),
             format!("aspid={aspid}&p%61ssword={password}"),
             format!("password={password}"),
+            format!("aspid={aspid}&password={password}&password=x"),
         ] {
             for answer in [asp.get(&format!("{path}{pair}"), ""), asp.stage.get(&format!("{path}{pair}"), "")]
             {
@@ -178,6 +179,9 @@ fn where_it_is_allowed_gstn_gets_the_query_without_it() {
     asp.get(&format!("{OWN}?aspid={aspid}&password=wrong"), "").is_refusal("GSP020A", 401);
     let twice = asp.get(&format!("{OWN}?aspid={aspid}&password=another"), &asp.headers());
     twice.is_refusal("GSP603", 400);
+    asp.get(&format!("{OWN}?aspid={aspid}&password={password}&PassWord=x"), "").is_refusal("GSP603", 400);
+    asp.get(&format!("{OWN}?aspid={aspid}&password={password}&aspid=1234567890"), "")
+        .is_refusal("GSP603", 400);
 }
 
 #[test]

@@ -27,20 +27,24 @@ const LENGTH_OF_A_SECRET: usize = 32;
 pub(super) struct InQuery {
     aspid: Option<String>,
     password: Option<SecretString>,
+    /// One of them was there twice, with different values.
+    contradicts_itself: bool,
 }
 
 /// Takes the password, and the `aspid` that goes with it, out of the query. Where there is no password nothing is changed: an
 /// `aspid` alone is no secret, and none of ours.
 pub(super) fn take_from_query(head: &mut Parts) -> Result<InQuery, Error> {
     let Some(query) = head.uri.query() else { return Ok(InQuery::default()) };
-    let mut taken = InQuery::default();
-    let mut rest = Vec::new();
+    let (mut taken, mut rest) = (InQuery::default(), Vec::new());
     for pair in query.split('&') {
         let (name, value) = query::decoded(pair);
+        let value = value.trim();
         if name.eq_ignore_ascii_case(PASSWORD) {
-            taken.password = Some(value.into_owned().into());
+            taken.contradicts_itself |= taken.password.as_ref().is_some_and(|other| !other.ct_eq(value));
+            taken.password = Some(value.into());
         } else if name.eq_ignore_ascii_case(ASPID) {
-            taken.aspid = Some(value.trim().to_owned());
+            taken.contradicts_itself |= taken.aspid.as_ref().is_some_and(|other| other != value);
+            taken.aspid = Some(value.to_owned());
         } else {
             rest.push(pair);
         }
@@ -89,8 +93,11 @@ pub(super) enum Presented<'a> {
 
 /// The password of a request: in its headers, or else in the query.
 pub(super) fn presented<'a>(headers: &'a HeaderMap, in_query: &'a InQuery) -> Result<Presented<'a>, Error> {
+    if in_query.contradicts_itself {
+        return Err(contradicting("The query names"));
+    }
     let aspid = one_of(text(headers, ASPID), in_query.aspid())?;
-    let of_query = in_query.password.as_ref().map(|password| password.expose().trim());
+    let of_query = in_query.password.as_ref().map(SecretString::expose);
     let password = one_of(text(headers, PASSWORD), of_query.filter(|password| !password.is_empty()))?;
     Ok(match (aspid, password) {
         (Some(aspid), Some(password)) => Presented::Both(PasswordCredentials { aspid, password }),
@@ -100,12 +107,16 @@ pub(super) fn presented<'a>(headers: &'a HeaderMap, in_query: &'a InQuery) -> Re
     })
 }
 
+fn contradicting(who_names: &str) -> Error {
+    let words = format!("{who_names} different values of `aspid` or `password`.");
+    Error::saying(Kind::ConflictingCredentials, words)
+}
+
 fn one_of<'a>(header: Option<&'a str>, in_query: Option<&'a str>) -> Result<Option<&'a str>, Error> {
     match (header, in_query) {
-        (Some(header), Some(in_query)) if header != in_query => Err(Error::saying(
-            Kind::ConflictingCredentials,
-            "The headers and the query name different values of `aspid` or `password`.",
-        )),
+        (Some(header), Some(in_query)) if header != in_query => {
+            Err(contradicting("The headers and the query name"))
+        }
         (header, in_query) => Ok(header.or(in_query)),
     }
 }
