@@ -11,7 +11,9 @@ use crate::asp::AspCommand;
 use crate::exit::EXIT_CODES;
 use crate::gst::Gst;
 use crate::keys::KeysCommand;
+use crate::ledger::Ledger;
 use crate::secret::SecretCommand;
+use crate::top::Top;
 
 /// GST Suvidha Provider: a gateway to GSTN, a GSTN to test against, and the tools for both.
 #[derive(Debug, Parser)]
@@ -41,6 +43,10 @@ pub(crate) enum Command {
     Asp(Asp),
     /// Keep the master keys that sessions are derived from
     Keys(Keys),
+    /// Read the ledger, where every call is recorded: list, sum up, export, prove that nothing was changed
+    Ledger(Ledger),
+    /// Watch a gateway: calls per second, latency, errors, what each ASP does
+    Top(Top),
     /// Keep the secrets that the gateway needs, such as the client secret at GSTN
     Secret(Secret),
     /// Look at the configuration

@@ -18,6 +18,7 @@ mod gst;
 mod gstin;
 mod india;
 mod keys;
+mod ledger;
 mod lock;
 mod logging;
 mod output;
@@ -28,6 +29,7 @@ mod secret;
 mod serve;
 mod signals;
 mod tls;
+mod top;
 mod up;
 mod x509;
 
@@ -87,6 +89,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             // clap has seen to it that one of the two is there.
             config::check(&file.or(config).unwrap_or_default(), output, &seam)
         }
+        Command::Ledger(command) => ledger::run(command, output, &seam),
+        Command::Top(options) => top::run(&options, output, &seam),
         Command::Tls { command } => tls::run(command, output, &seam),
         Command::Gstin { command } => gstin::run(command, output),
         Command::Error { code } => explain::run(code.as_deref(), output),

@@ -52,6 +52,12 @@ pub(crate) fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "suvidha: warning: {text}");
 }
 
+/// Tells a person on standard error how to go on.
+pub(crate) fn hint(text: impl Display) {
+    // Where even standard error is closed, there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Lays `rows` out under `headings` in columns two blanks apart.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(width);

@@ -41,7 +41,7 @@ impl Place {
         path
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_suvidha"));
         command.args(line.split_whitespace()).current_dir(self.0.path());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUVIDHA_")) {

@@ -17,6 +17,7 @@ mod help;
 mod keygen;
 mod keys;
 mod kill;
+mod ledger;
 mod monitoring;
 mod sealing_key;
 mod secrets;
