@@ -16,6 +16,19 @@ fn the_readme_transcript_is_true_by_getkey_too() {
     run_the_readme("gst login --demo --auth getkey");
 }
 
+#[test]
+fn the_operators_transcript_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let steps = console_steps(&fs::read_to_string(root.join("docs/operating.md")).unwrap());
+    for part in ["tail", "list", "summary", "export", "verify --head"] {
+        assert!(
+            steps.iter().any(|step| step.command.contains(part)),
+            "docs/operating.md no longer tells {part}"
+        );
+    }
+    run_beside_a_gateway(&steps);
+}
+
 /// Runs the README's steps with `login` in place of its `gst login --demo`.
 fn run_the_readme(login: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -29,9 +42,14 @@ fn run_the_readme(login: &str) {
     for step in &mut steps {
         step.command = step.command.replace("gst login --demo", login);
     }
+    run_beside_a_gateway(&steps);
+}
+
+/// Runs the steps where `suvidha up` is running; what each prints must be what is told.
+fn run_beside_a_gateway(steps: &[Step]) {
     let place = Place::new();
     let (server, _) = place.start_ready("up --listen 127.0.0.1:0");
-    for (step, printed) in steps.iter().zip(run(&place, &steps)) {
+    for (step, printed) in steps.iter().zip(run(&place, steps)) {
         assert!(
             matches(&step.expected, &printed),
             "$ {}\nshould print:\n{}\nbut printed:\n{printed}",
