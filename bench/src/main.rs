@@ -6,6 +6,7 @@ mod disk;
 mod figures;
 mod gateway;
 mod getkey;
+mod ledger;
 mod load;
 mod nginx;
 mod pace;
@@ -27,9 +28,11 @@ fn main() -> ExitCode {
     let measured = match env::args().nth(1).as_deref() {
         Some("cost") => rounds().and_then(cost::measure),
         Some("getkey") => getkey::measure(),
+        Some("ledger") => ledger::measure(),
+        Some(ledger::WORD) => ledger::read(env::args().skip(2)),
         Some("stream") => stream::measure(),
         Some(bare::WORD) => bare::serve(env::args_os().skip(2)),
-        _ => Err("usage: suvidha-bench cost [ROUNDS]|getkey|stream".into()),
+        _ => Err("usage: suvidha-bench cost [ROUNDS]|getkey|ledger|stream".into()),
     };
     match measured {
         Ok(report) => {

@@ -23,6 +23,7 @@ cargo xtask <verb>
   crash [--runs N] kill -9 of a release build under full load, again and again on N ledgers (default 20), and whether the ledger lost anything
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
+  bench ledger     a ledger of a million entries: what writing and reading it costs
   bench cost [N]   CPU time and latency with the ledger strict, relaxed and left out, beside nginx; N rounds (default 7)
   ci               all that must pass before a change lands: lint, deny, docs, test
 ";
@@ -52,7 +53,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["fuzz", seconds] => fuzz(seconds),
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
-        ["bench", which @ ("stream" | "getkey" | "cost")] => bench(&[which]),
+        ["bench", which @ ("stream" | "getkey" | "ledger" | "cost")] => bench(&[which]),
         ["bench", "cost", rounds] => bench(&["cost", rounds]),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
