@@ -247,3 +247,67 @@ fn note_consent(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Resul
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use gstn::Environment::Sandbox;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ledger::{LedgerReader, Outcome};
+
+    fn a_call(seam: &Seam) -> Entry {
+        let text = |text: &str| Some(text.to_owned());
+        Entry {
+            id: seam.uuid(),
+            at: Timestamp::UNIX_EPOCH,
+            aspid: "1000000001".parse().ok(),
+            claimed_aspid: None,
+            txn: text("LAPN24235325555"),
+            gstin: text("27AAPFU0939F1ZV"),
+            ip_usr: None,
+            appver: None,
+            method: text("GET"),
+            api: text("taxpayerapi/returns"),
+            action: None,
+            version: None,
+            status: Some(200),
+            status_cd: None,
+            error_cd: None,
+            origin: None,
+            outcome: Outcome::Answered,
+            bytes_in: 0,
+            bytes_out: 0,
+            gstn_us: None,
+            total_us: 0,
+            plan: None,
+            units: 0,
+            admitted: true,
+            consent: None,
+        }
+    }
+
+    #[test]
+    fn a_group_for_which_there_is_no_room_leaves_nothing_behind_and_fits_when_there_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sandbox.sqlite");
+        let seam = Seam::system();
+        let mut book = Book::open(&path, Sandbox, &seam).unwrap();
+        let group: Vec<_> = (0..500).map(|_| a_call(&seam)).collect();
+        let before = book.append(group[..10].iter()).unwrap();
+        let pages = |book: &Book, most: i64| {
+            book.connection.pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))
+        };
+        pages(&book, 1).unwrap();
+        for _ in 0..3 {
+            let refused = book.append(group.iter()).unwrap_err();
+            assert!(matches!(refused, LedgerError::DiskFull { .. }), "{refused}");
+            assert_eq!(book.head(), before);
+        }
+        pages(&book, 1 << 30).unwrap();
+        let after = book.append(group.iter()).unwrap();
+        assert_eq!(after.seq, 510);
+        let verified = LedgerReader::open(&path).unwrap().verify(None, |found| panic!("{found}"), |_| {});
+        assert_eq!(verified.unwrap().head, after);
+    }
+}

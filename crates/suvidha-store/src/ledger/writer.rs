@@ -87,7 +87,7 @@ impl Writer {
             state: State::default(),
             meter: Meter::at(book.head()),
         });
-        let scribe = Scribe {
+        let mut scribe = Scribe {
             shared: Arc::clone(&shared),
             identity: book.identity(),
             head: book.head(),
@@ -101,7 +101,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || scribe.run())
+            .spawn(move || while scribe.is_left_running() {})
             .map_err(|source| LedgerError::File {
                 action: "start the writer of",
                 path: shared.path.clone(),
@@ -197,7 +197,17 @@ struct Scribe {
 }
 
 impl Scribe {
-    fn run(mut self) {
+    /// Runs until it is stopped, or until it panics where nobody foresaw it: then it is to be run again, after a pause.
+    fn is_left_running(&mut self) -> bool {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run())) else { return false };
+        self.book = None;
+        let error = LedgerError::Panicked { path: self.shared.path.clone(), what: words(&*panic) };
+        self.shared.state.failed(self.seam.now(), error.to_string());
+        std::thread::sleep(RETRY);
+        true
+    }
+
+    fn run(&mut self) {
         loop {
             let idle = self.manner.retention.as_ref().map(Retention::idle);
             let wake = match self.group.is_empty() {

@@ -1,8 +1,16 @@
 //! The ledger, told from the counter where calls are written down.
 
-use gstn::catalogue::Origin;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstn::catalogue::{Family, Origin};
 use jiff::SignedDuration;
-use suvidha_store::ledger::{By, DailyGroup, Entry, Filter, Group, Order, Outcome, Release};
+use suvidha_store::PlanKind;
+use suvidha_store::ledger::{
+    Admitted, AspOpening, By, Consent, ConsentChange, DailyGroup, Entry, Filter, Group, Health, Observer,
+    Order, Outcome, Release, Ticket,
+};
 
 use crate::counter::{Counter, asp};
 
@@ -168,4 +176,133 @@ fn every_condition_of_a_filter_counts() {
         assert_eq!(counter.found(&filter).len(), expected, "{filter:?}");
     }
     assert_eq!(all.len(), 37);
+}
+
+#[test]
+fn a_ledger_is_read_and_verified_while_it_is_written() {
+    let counter = Counter::new();
+    let (writer, _witness) = counter.start();
+    let reader = counter.reader();
+    std::thread::scope(|threads| {
+        let written = threads.spawn(|| {
+            for number in 0..6_000_i64 {
+                let at = counter.now() + SignedDuration::from_mins(number);
+                writer.submit(Entry { at, ..counter.a_call() }, Release::Done);
+            }
+            writer.stop().unwrap();
+        });
+        while !written.is_finished() {
+            let head = reader.head().unwrap();
+            let verified = reader.verify(Some(head), |finding| panic!("{finding}"), |_| {}).unwrap();
+            assert!(verified.head.seq >= head.seq);
+            let charged = reader.charged(&asp(1)).unwrap();
+            assert!(charged >= verified.head.seq);
+        }
+        written.join().unwrap();
+    });
+    assert_eq!(reader.verify(None, |finding| panic!("{finding}"), |_| {}).unwrap().entries, 6_000);
+}
+
+/// Who waits is not who writes.
+#[test]
+fn an_observer_that_panics_does_not_keep_the_ledger_from_being_written() {
+    struct Nervous;
+    impl Observer for Nervous {
+        fn committed(&self, _: Ticket) {
+            panic!("told too much");
+        }
+        fn failed(&self, _: RangeInclusive<Ticket>, _: &[Entry]) {}
+    }
+    let counter = Counter::new();
+    let writer = counter.open().unwrap().start(Duration::ZERO, None, Arc::new(Nervous)).unwrap();
+    for _ in 0..3 {
+        writer.submit(counter.a_call(), Release::Held);
+    }
+    writer.stop().unwrap();
+    assert_eq!(writer.health(), Health::Writing);
+    assert_eq!(counter.all().len(), 3);
+}
+
+#[test]
+fn what_a_gateway_must_know_when_it_starts_is_summed_by_asp_and_family() {
+    let counter = Counter::new();
+    let call = |at: &str| Entry { at: at.parse().unwrap(), ..counter.a_call() };
+    let search = Entry { api: Some("commonapi/search".to_owned()), ..call("2026-11-22T10:00:00Z") };
+    let refused = Entry { admitted: false, plan: None, units: 0, ..call("2026-11-22T10:00:00Z") };
+    let postpaid = Entry { plan: Some(PlanKind::Postpaid), units: 5, aspid: Some(asp(2)), ..search.clone() };
+    counter.written([
+        call("2026-10-31T18:29:59Z"),
+        call("2026-10-31T18:30:00Z"),
+        call("2026-11-21T18:29:59Z"),
+        call("2026-11-21T18:30:00Z"),
+        search,
+        refused,
+        Entry { at: "2026-10-31T18:29:59Z".parse().unwrap(), ..postpaid.clone() },
+        postpaid,
+    ]);
+    let opening = counter.open().unwrap().opening().unwrap();
+    let admitted = |today, this_month| Admitted { today, this_month };
+    let one = AspOpening {
+        prepaid_units: 5,
+        postpaid_units_this_month: 0,
+        families: [(Some(Family::TaxpayerApi), admitted(1, 3)), (Some(Family::CommonApi), admitted(1, 1))]
+            .into(),
+    };
+    let two = AspOpening {
+        prepaid_units: 0,
+        postpaid_units_this_month: 5,
+        families: [(Some(Family::CommonApi), admitted(1, 1))].into(),
+    };
+    assert_eq!(opening.asps, [(asp(1), one), (asp(2), two)].into());
+}
+
+#[test]
+fn the_sessions_of_taxpayers_are_as_the_last_call_left_them() {
+    let counter = Counter::new();
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let change = |time: &str, gstin: &str, kind: &str| {
+        let (gstin, username, lapses_at) =
+            (gstin.to_owned(), "asha".to_owned(), Some(at("2026-11-22T16:00:00Z")));
+        let consent = match kind {
+            "granted" => ConsentChange::Granted { gstin, username, lapses_at },
+            "refreshed" => ConsentChange::Refreshed { gstin, username, lapses_at },
+            _ => ConsentChange::Ended { gstin, username },
+        };
+        Entry { at: at(time), consent: Some(consent), ..counter.a_call() }
+    };
+    counter.written([
+        change("2026-11-22T10:00:00Z", "27A", "granted"),
+        change("2026-11-22T11:00:00Z", "27A", "refreshed"),
+        change("2026-11-22T10:00:00Z", "29B", "granted"),
+        change("2026-11-22T12:00:00Z", "29B", "ended"),
+        change("2026-11-22T12:00:00Z", "33C", "refreshed"),
+        Entry { aspid: Some(asp(2)), ..change("2026-11-22T12:00:00Z", "27A", "granted") },
+        Entry { aspid: None, ..change("2026-11-22T12:00:00Z", "99Z", "granted") },
+    ]);
+    let consent =
+        |gstin: &str, granted: Option<&str>, refreshed: Option<&str>, ended: Option<&str>| Consent {
+            gstin: gstin.to_owned(),
+            username: "asha".to_owned(),
+            granted_at: granted.map(at),
+            refreshed_at: refreshed.map(at),
+            lapses_at: Some(at("2026-11-22T16:00:00Z")),
+            ended_at: ended.map(at),
+        };
+    let (ten, eleven, twelve) =
+        (Some("2026-11-22T10:00:00Z"), Some("2026-11-22T11:00:00Z"), Some("2026-11-22T12:00:00Z"));
+    let all = [
+        consent("27A", ten, eleven, None),
+        consent("29B", ten, None, twelve),
+        consent("33C", None, twelve, None),
+    ];
+    let reader = counter.reader();
+    assert_eq!(reader.consents(&asp(1), None, 10).unwrap(), all);
+    assert_eq!(reader.consents(&asp(1), None, 2).unwrap(), all[..2]);
+    assert_eq!(reader.consents(&asp(1), Some(("29B", "asha")), 2).unwrap(), all[2..]);
+    assert_eq!(reader.consents(&asp(3), None, 2).unwrap(), []);
+
+    // A new OTP begins a new session.
+    counter.written([change("2026-11-22T14:00:00Z", "29B", "granted")]);
+    let again = consent("29B", Some("2026-11-22T14:00:00Z"), None, None);
+    assert_eq!(counter.reader().consents(&asp(1), Some(("27A", "asha")), 1).unwrap(), [again]);
 }
