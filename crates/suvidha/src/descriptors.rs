@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use suvidha_gateway::config::Config;
 use tracing::warn;
 
-/// For the registry, the log, certificates, and threads.
-const OTHERS: u64 = 64;
+/// For the registry, the ledgers, the log, certificates, threads, and the admin listener.
+const OTHERS: u64 = 128;
 
 /// Takes the descriptors that the connections of `config` can come to need, or says that there are fewer.
 pub(crate) fn provide_for(config: &Config) {

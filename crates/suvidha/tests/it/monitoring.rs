@@ -126,25 +126,43 @@ impl Prometheus {
         fs::write(
             &config,
             format!(
-                "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 1s}}\n\
+                "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
                  rule_files: ['{}']\n\
                  scrape_configs:\n  - job_name: suvidha\n    static_configs: [{{targets: ['{target}']}}]\n",
                 alerts.display()
             ),
         )
         .unwrap();
-        // Prometheus does not say which port it took, so it is given one that was free a moment ago.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = fs::File::create(directory.join("prometheus.log")).unwrap();
-        let process = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{INSTALL} ({error})"));
-        Self { process, address: format!("127.0.0.1:{port}") }
+        // It does not say which port it took, so it is given one that was free a moment ago; somebody else may be faster.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let log = directory.join("prometheus.log");
+            let process = Command::new("prometheus")
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .stdout(Stdio::null())
+                .stderr(fs::File::create(&log).unwrap())
+                .spawn()
+                .unwrap_or_else(|error| panic!("{INSTALL} ({error})"));
+            let mut prometheus = Self { process, address: format!("127.0.0.1:{port}") };
+            if prometheus.comes_up() {
+                return prometheus;
+            }
+            let told = fs::read_to_string(&log).unwrap();
+            assert!(told.contains("address already in use"), "{told}");
+        }
+        panic!("no port stays free for Prometheus");
+    }
+
+    /// Whether it answers; not if it has ended.
+    fn comes_up(&mut self) -> bool {
+        let mut ended = false;
+        wait_until("Prometheus answers", || {
+            ended = self.process.try_wait().unwrap().is_some();
+            ended || self.api("status/buildinfo")["status"] == "success"
+        });
+        !ended
     }
 
     /// What its API says; nothing while it does not listen yet. Asked in HTTP/1.0, in which no answer comes in chunks.
@@ -199,7 +217,7 @@ fn of_dashboard() -> Vec<(String, String)> {
         targets.into_iter().map(move |target| (title.clone(), target["expr"].as_str().unwrap().to_owned()))
     });
     let filled =
-        |expression: String| expression.replace("$__rate_interval", "10s").replace("$environment", ".*");
+        |expression: String| expression.replace("$__rate_interval", "1m").replace("$environment", ".*");
     let all: Vec<_> = targets.map(|(title, expression)| (title, filled(expression))).collect();
     assert!(all.len() > 20, "the dashboard's panels were not found");
     all

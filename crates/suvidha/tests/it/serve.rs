@@ -113,7 +113,7 @@ fn more_connections_than_the_system_allows_are_told_at_the_start() {
     let config = format!("{without_gstn}[environments.production]\nenabled = false\n");
     place.write("suvidha.toml", &config.replace("[environments.sandbox]", many));
     let (gateway, _) = serve(&place);
-    assert!(gateway.log().contains("\"needed\":2000000000064"), "{}", gateway.log());
+    assert!(gateway.log().contains("\"needed\":2000000000128"), "{}", gateway.log());
     gateway.stop();
 }
 
