@@ -145,11 +145,14 @@ impl Accounts {
         Self { seam, of: ArcSwap::default(), observed: Default::default(), told: Limiter::new(1 << 16) }
     }
 
-    /// Puts every account where the ledger left it.
+    /// Puts every account where the ledger left it, before the first call.
     pub(crate) fn restore(&self, opening: &Opening) {
-        for (aspid, past) in &opening.asps {
-            self.account(*aspid).lock(self.seam.now()).restore(past);
-        }
+        let restored = opening.asps.iter().map(|(aspid, past)| {
+            let account = Account::new(self.seam.clone());
+            account.lock(self.seam.now()).restore(past);
+            (*aspid, Arc::new(account))
+        });
+        self.of.store(Arc::new(restored.collect()));
     }
 
     /// The account of an ASP; a new one, where it has not called before.
