@@ -105,7 +105,7 @@ impl From<LedgerError> for Failure {
             E::File { source, action, path } => {
                 return Self::io(Exit::Io, format_args!("cannot {action} {}", path.display()), source);
             }
-            E::Damaged { .. } => Exit::Data,
+            E::Damaged { .. } | E::TooManyGroups { .. } => Exit::Data,
             E::Busy { .. } | E::Held { .. } => Exit::Unavailable,
             E::ReadOnly { .. } => Exit::Permission,
             E::DiskFull { .. } | E::Database { .. } => Exit::Io,
