@@ -11,6 +11,7 @@ use gstn::crypto::{PrivateKey, sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use suvidha_client::{Event, FileStore, Gsp, GspBuilder};
 use suvidha_seam::ManualClock;
+use suvidha_store::{Plan, PlanKind, TopUp};
 use suvidha_testkit::World;
 
 use crate::by_getkey;
@@ -144,4 +145,27 @@ async fn an_asp_replaces_its_certificate_and_goes_on_with_the_new_key() {
     new.refresh_session().await.unwrap();
     let error = new.replace_certificate(world.sandbox.key.public_key().spki_pem()).await.unwrap_err();
     assert_eq!(error.code(), Some("GSP667"), "it is registered already: {error}");
+}
+
+#[tokio::test]
+async fn an_asp_sees_what_it_has_left() {
+    let world = World::at(clock()).await.unwrap();
+    let taxpayer = world.taxpayer().await.unwrap();
+    let gsp = by_getkey(&world, &world.sandbox).build().unwrap();
+    let unmetered = gsp.balance().await.unwrap();
+    assert_eq!((unmetered.units, unmetered.usable_until), (None, None));
+
+    let plan = Plan { kind: PlanKind::Prepaid, monthly_cap: None };
+    world.registry.set_plan(&world.aspid, Sandbox, plan).unwrap();
+    let expires_at = Some("2027-03-31T18:30:00Z".parse().unwrap());
+    world.registry.top_up(&world.aspid, Sandbox, TopUp { units: 10, expires_at, note: None }).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while gsp.balance().await.unwrap().units != Some(10) {
+        assert!(Instant::now() < deadline, "{}", gsp.balance().await.unwrap());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    gsp.search(&taxpayer.gstin).await.unwrap();
+    let left = gsp.balance().await.unwrap();
+    assert_eq!((left.units, left.plan.as_deref()), (Some(9), Some("prepaid")));
+    assert_eq!(left.usable_until, Some("2027-03-31T18:29:59Z".parse().unwrap()));
 }
