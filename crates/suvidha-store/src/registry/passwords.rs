@@ -1,5 +1,5 @@
 //! Account passwords: made by us, one per ASP and environment, for the utility APIs of the GSP. Kept as SHA-256, which is
-//! enough for what nobody chose (see [`SecretHash`](super::credentials::SecretHash)).
+//! enough for what nobody chose (see [`SecretHash`]).
 
 use gstn::{AspId, Environment, SecretString};
 use jiff::Timestamp;
