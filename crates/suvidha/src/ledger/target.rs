@@ -1,5 +1,6 @@
 //! Where entries are written to: standard output, or a file that is there whole or not at all.
 
+use std::fs;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,11 @@ impl Target {
         let cannot = |exit| {
             move |error: io::Error| Failure::io(exit, format_args!("cannot write {}", file.display()), &error)
         };
+        if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+            let message = format_args!("{} is there already, and is no ordinary file", file.display());
+            return Err(Failure::new(Exit::CannotCreate, message)
+                .remedy("Name another one, or leave --out away to write to standard output."));
+        }
         let stopped = stop_flag()?;
         let draft = Draft::begin(file, MODE).map_err(cannot(Exit::CannotCreate))?;
         let failed = cannot(Exit::Io);

@@ -119,6 +119,8 @@ fn an_export_is_there_whole_or_not_at_all() {
     );
 
     place.run("ledger export --out nowhere/calls.csv").fails(73, "nowhere/calls.csv");
+    place.run("ledger export --out suvidha-data").fails(73, "no ordinary file");
+    place.run("ledger export --out /dev/null").fails(73, "no ordinary file");
     place.run("ledger export --format parquet").fails(64, "--out FILE");
     place.run("ledger tail --format parquet").fails(64, "parquet");
     let left: Vec<_> = fs::read_dir(place.path(".")).unwrap().map(|file| file.unwrap().file_name()).collect();
