@@ -204,5 +204,5 @@ fn a_ledger_is_told_what_to_wait_for_and_how_long_to_keep() {
         retention_months: Some(96),
         ..suvidha_gateway::config::Ledger::new("/etc/suvidha/kept")
     };
-    assert_eq!(config.gateway.ledger, Some(expected));
+    assert_eq!(config.ledger, expected);
 }
