@@ -65,8 +65,8 @@ impl Book {
     }
 
     /// The head that the ledger may have after a failure, beside the one it had before.
-    pub(super) fn doubtful(&self) -> Option<Head> {
-        self.doubtful
+    pub(super) fn take_doubtful(&mut self) -> Option<Head> {
+        self.doubtful.take()
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -92,7 +92,7 @@ impl Book {
     }
 
     /// Writes `entries` after the last one and brings them to the disk: all of them, or none. After an error there may be
-    /// [doubt](Self::doubtful) which.
+    /// [doubt](Self::take_doubtful) which.
     pub(super) fn append<'a>(
         &mut self,
         entries: impl Iterator<Item = &'a Entry>,

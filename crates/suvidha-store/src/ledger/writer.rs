@@ -91,7 +91,8 @@ impl Writer {
             shared: Arc::clone(&shared),
             identity: book.identity(),
             head: book.head(),
-            doubtful: None,
+            doubtful: Vec::new(),
+            failures: 0,
             book: Some(book),
             _lock: lock,
             seam,
@@ -174,6 +175,10 @@ impl Drop for Writer {
 /// How long a failing writer waits before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// After so many failures in a row the file is opened anew. Not at once: as long as it stays open, what a failed commit has
+/// left in the log counts for nothing and is written over; whoever opens it cannot tell it from what was committed.
+const OPEN_AFTER: u32 = 5;
+
 /// The most entries of one transaction.
 const LARGEST_GROUP: usize = 2048;
 
@@ -183,9 +188,12 @@ struct Scribe {
     identity: Identity,
     /// Where the ledger ends, as far as is certain.
     head: Head,
-    /// Where it ends if a group, of so many, was written though its commit failed.
-    doubtful: Option<(Head, usize)>,
-    /// `None` after a failure.
+    /// Where it ends if a group, of so many, was written though its commit failed: for each that failed since the last one
+    /// that did not.
+    doubtful: Vec<(Head, usize)>,
+    /// Failures in a row.
+    failures: u32,
+    /// `None` where it must be opened anew after a failure.
     book: Option<Book>,
     _lock: Lock,
     seam: Seam,
@@ -232,17 +240,9 @@ impl Scribe {
             match self.caught(|scribe| scribe.append(size)) {
                 Ok(written) => self.written(written, began),
                 Err(error) => {
-                    self.doubtful = self
-                        .book
-                        .take()
-                        .and_then(|book| book.doubtful())
-                        .map(|head| (head, size))
-                        .or(self.doubtful);
-                    // Seldom, but then before anybody is told otherwise.
-                    match self.caught(Self::reopen) {
-                        Ok(written @ 1..) => self.written(written, began),
-                        _ => return self.failed(&error),
-                    }
+                    let doubtful = self.book.as_mut().and_then(Book::take_doubtful);
+                    self.doubtful.extend(doubtful.map(|head| (head, size)));
+                    return self.failed(&error);
                 }
             }
         }
@@ -277,24 +277,26 @@ impl Scribe {
     /// commit failed was written all the same: so many of the group are on disk then, and must not be written again.
     fn reopen(&mut self) -> Result<usize, LedgerError> {
         let book = Book::reopen(&self.shared.path, self.identity)?;
-        let there = match self.doubtful {
-            _ if book.head() == self.head => 0,
-            Some((head, size)) if book.head() == head => {
-                book.settle()?;
-                size
-            }
-            _ => {
+        let mut there = 0;
+        if book.head() != self.head {
+            let landed = self.doubtful.iter().find(|(head, _)| *head == book.head());
+            let Some((_, size)) = landed else {
                 let what =
                     "does not end where this gateway left it: it is a copy, or another program wrote to it";
                 return Err(LedgerError::Replaced { path: self.shared.path.clone(), what });
-            }
-        };
-        (self.head, self.doubtful) = (book.head(), None);
+            };
+            book.settle()?;
+            there = *size;
+        }
+        self.head = book.head();
+        self.doubtful.clear();
         self.book = Some(book);
         Ok(there)
     }
 
     fn written(&mut self, size: usize, began: Instant) {
+        self.doubtful.clear();
+        self.failures = 0;
         self.shared.meter.group(size, self.head, began.elapsed());
         let Some(last) = self.group.drain(..size).next_back().map(|queued| queued.ticket) else { return };
         self.untold = self.untold.min(self.group.len());
@@ -304,7 +306,10 @@ impl Scribe {
     }
 
     fn failed(&mut self, error: &LedgerError) {
-        self.book = None;
+        self.failures += 1;
+        if needs_opening(error) || self.failures.is_multiple_of(OPEN_AFTER) {
+            self.book = None;
+        }
         self.shared.meter.failed();
         self.shared.state.failed(self.seam.now(), error.to_string());
         let untold = self.group.len() - std::mem::take(&mut self.untold)..;
@@ -344,6 +349,12 @@ impl Scribe {
     fn tell(&self, told: impl FnOnce(&dyn Observer)) {
         let _ = catch_unwind(AssertUnwindSafe(|| told(&*self.manner.observer)));
     }
+}
+
+/// Whether nothing else helps.
+fn needs_opening(error: &LedgerError) -> bool {
+    use LedgerError::{Busy, Database, DiskFull, ReadOnly};
+    !matches!(error, Busy { .. } | Database { .. } | DiskFull { .. } | ReadOnly { .. })
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
@@ -420,7 +431,8 @@ mod tests {
             shared: Arc::new(shared),
             identity,
             head,
-            doubtful: Some((landed, 2)),
+            doubtful: vec![(landed, 2)],
+            failures: 1,
             book: None,
             _lock: lock,
             seam,
