@@ -143,6 +143,8 @@ pub(crate) fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<(), Failu
 fn configuration(listen: SocketAddr, upstream: SocketAddr) -> String {
     format!(
         r#"
+[admin]
+listen = "127.0.0.1:0"
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
