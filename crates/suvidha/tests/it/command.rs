@@ -92,7 +92,12 @@ impl Place {
 
     /// Starts a gateway that logs in JSON, and learns from its log where it listens.
     pub(crate) fn start_listening(&self, line: &str) -> (Server, String) {
-        let mut gateway = self.start(line);
+        self.start_listening_by(&[], line)
+    }
+
+    /// The same, by another program.
+    pub(crate) fn start_listening_by(&self, launcher: &[&str], line: &str) -> (Server, String) {
+        let mut gateway = self.start_by(launcher, line);
         gateway.wait_for_log("\"listening\"");
         let log = gateway.log();
         let line = log.lines().find(|line| line.contains("\"listening\"")).unwrap();

@@ -5,6 +5,7 @@
 mod books;
 mod gstn;
 mod load;
+mod traced;
 mod world;
 
 use std::env;
@@ -23,6 +24,8 @@ enum Moment {
     UnderLoad(Duration),
     /// Told to stop (SIGTERM) so long after the load began.
     Told(Duration),
+    /// The same when its ledger could not be written for a time, and can again.
+    Recovered,
     /// Killed while the file of the ledger is written, and not only the log before it.
     Checkpoint,
     /// Killed so long after it was started, before anybody calls.

@@ -37,9 +37,10 @@ pub(crate) struct Kept {
     pub(crate) txn: Option<String>,
     pub(crate) aspid: Option<String>,
     pub(crate) status: u16,
-    /// Its outcome is `answered`, or `refused`: the answer was given to its end.
+    /// Its outcome is `answered`, or a refusal: the answer was given to its end.
     pub(crate) whole: bool,
-    pub(crate) bytes_out: u64,
+    /// `None` where it is that of an answer that was withheld, and not of the refusal that was given.
+    pub(crate) bytes_out: Option<u64>,
     pub(crate) prepaid: bool,
     pub(crate) units: u64,
 }
@@ -230,7 +231,7 @@ fn agree(call: &Told, answer: &Answer, entry: &Kept, faults: &mut Vec<Fault>) {
         same("the ASP", format!("{:?}", call.aspid), format!("{:?}", entry.aspid));
     }
     same("whether it was answered", true.to_string(), entry.whole.to_string());
-    same("the length", answer.bytes.to_string(), entry.bytes_out.to_string());
+    same("the length", answer.bytes.to_string(), entry.bytes_out.unwrap_or(answer.bytes).to_string());
     let charge = if answer.by_gstn { call.price } else { 0 };
     same("the charge", charge.to_string(), entry.units.to_string());
 }
@@ -291,7 +292,7 @@ mod tests {
             aspid: Some(ASP.to_owned()),
             status,
             whole: true,
-            bytes_out: 10,
+            bytes_out: Some(10),
             prepaid: true,
             units,
         }
@@ -399,7 +400,7 @@ mod tests {
         differing("the ASP", |_, found| found.entries[1].aspid = Some("1000000002".to_owned()));
         differing("the ASP", |_, found| found.entries[0].aspid = None);
         differing("whether it was answered", |_, found| found.entries[0].whole = false);
-        differing("the length", |_, found| found.entries[0].bytes_out = 9);
+        differing("the length", |_, found| found.entries[0].bytes_out = Some(9));
         differing("the charge", |_, found| found.entries[0].units = 0);
         differing("the charge", |_, found| found.entries[1].units = 1);
         let of_another = Kept { aspid: Some("1000000002".to_owned()), ..kept(4, "d", 503, 0) };

@@ -23,13 +23,13 @@ const CONNECTIONS: usize = 4;
 /// So few units that credit runs out again and again.
 const TOP_UP: i64 = 150;
 const BETWEEN_TOP_UPS: Duration = Duration::from_millis(40);
-/// How long a checkpoint is waited for.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(20);
 const PAGE: usize = 1_000;
 
 const CONFIG: &str = r#"
 [log]
 format = "json"
+[admin]
+listen = "127.0.0.1:0"
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
@@ -67,6 +67,8 @@ pub(super) struct World {
     prepaid: Vec<Prepaid>,
     known: Known,
     durability: Durability,
+    /// What starts the gateways, if something is to stand between them and the kernel.
+    pub(super) launcher: Vec<String>,
     /// Whether the last end may have cost entries.
     may_lose: bool,
     /// Calls made for the comparison, and gateways that were called.
@@ -91,6 +93,7 @@ impl World {
             prepaid: Vec::new(),
             known: Known::default(),
             durability,
+            launcher: Vec::new(),
             may_lose: false,
             questions: 0,
             gateways: 0,
@@ -125,7 +128,8 @@ impl World {
 
     /// Starts a gateway, lets everybody call it, and ends it at `moment`.
     pub(super) fn end_at(&mut self, moment: Moment) {
-        self.may_lose = self.durability == Durability::Relaxed && !matches!(moment, Moment::Told(_));
+        self.may_lose =
+            self.durability == Durability::Relaxed && !matches!(moment, Moment::Told(_) | Moment::Recovered);
         if let Moment::Starting(after) = moment {
             let starting = self.place.start(SERVE);
             thread::sleep(after);
@@ -144,9 +148,9 @@ impl World {
                 })
                 .collect();
             let topping_up = scope.spawn(|| top_up_until(&over, place, &self.prepaid));
-            wait_for(moment, &self.ledger());
+            self.wait_for(moment);
             match moment {
-                Moment::Told(_) => gateway.stop(),
+                Moment::Told(_) | Moment::Recovered => gateway.stop(),
                 _ => kill(gateway),
             }
             over.store(true, Ordering::Relaxed);
@@ -181,9 +185,44 @@ impl World {
         self.without_known_losses(verdict)
     }
 
+    /// The request ids of such answers, given to one caller one after another by a gateway that is then told to stop.
+    pub(super) fn answers_one_by_one(&mut self, answers: &[&str]) -> Vec<String> {
+        let (gateway, address) = self.start();
+        let caller = self.callers.last().unwrap().clone();
+        let asked = answers.iter().map(|answer| {
+            let path = format!("/taxpayerapi/v4.1/returns/gstr1?action=B2B&answer={answer}");
+            self.ask(address, &caller, &path).0.answer.unwrap().request_id
+        });
+        let ids = asked.collect();
+        gateway.stop();
+        ids
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.place.path(name)
+    }
+
+    fn wait_for(&self, moment: Moment) {
+        match moment {
+            Moment::UnderLoad(after) | Moment::Told(after) | Moment::Starting(after) => thread::sleep(after),
+            Moment::Checkpoint => {
+                let state =
+                    || fs::metadata(self.ledger()).map(|file| (file.len(), file.modified().unwrap())).ok();
+                let before = state();
+                until("a checkpoint", || state() != before);
+            }
+            Moment::Recovered => {
+                let log = || fs::read_to_string(self.place.path("err")).unwrap();
+                until("the ledger fails", || log().contains("the ledger cannot be written"));
+                until("the ledger is written again", || log().contains("the ledger is being written again"));
+            }
+        }
+    }
+
     fn start(&mut self) -> (Server, SocketAddr) {
         self.gateways += 1;
-        let (gateway, address) = self.place.start_listening(SERVE);
+        let launcher: Vec<&str> = self.launcher.iter().map(String::as_str).collect();
+        let (gateway, address) = self.place.start_listening_by(&launcher, SERVE);
         (gateway, address.parse().unwrap())
     }
 
@@ -254,6 +293,9 @@ impl World {
                 self.known.topped_up[aspid] - reader.charged(&aspid.parse().unwrap()).unwrap().cast_signed();
             found.balances.push(("the ledger's account", aspid.clone(), left));
         }
+        let verified =
+            LedgerReader::open(&self.ledger()).unwrap().verify(None, |finding| panic!("{finding}"), |_| {});
+        assert_eq!(verified.unwrap().entries, found.entries.len() as u64, "not all was verified");
         compare(&self.known, &found)
     }
 
@@ -301,17 +343,11 @@ fn kill(gateway: Server) {
     drop(gateway);
 }
 
-fn wait_for(moment: Moment, ledger: &Path) {
-    match moment {
-        Moment::UnderLoad(after) | Moment::Told(after) | Moment::Starting(after) => thread::sleep(after),
-        Moment::Checkpoint => {
-            let state = || fs::metadata(ledger).map(|file| (file.len(), file.modified().unwrap())).ok();
-            let (begun, before) = (Instant::now(), state());
-            while state() == before && begun.elapsed() < CHECKPOINT_WITHIN {
-                thread::sleep(Duration::from_micros(100));
-            }
-            assert!(begun.elapsed() < CHECKPOINT_WITHIN, "no checkpoint was seen");
-        }
+fn until(what: &str, done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_micros(200));
     }
 }
 
@@ -336,8 +372,8 @@ fn kept(Recorded { seq, entry, .. }: Recorded) -> Kept {
         txn: entry.txn,
         aspid: entry.aspid.map(|aspid| aspid.as_str().to_owned()),
         status: entry.status.unwrap_or_default(),
-        whole: matches!(entry.outcome, Outcome::Answered | Outcome::Refused),
-        bytes_out: entry.bytes_out,
+        whole: matches!(entry.outcome, Outcome::Answered | Outcome::Refused | Outcome::Unrecorded),
+        bytes_out: (entry.outcome != Outcome::Unrecorded).then_some(entry.bytes_out),
         prepaid: entry.plan == Some(PlanKind::Prepaid),
         units: entry.units,
     }
