@@ -7,7 +7,6 @@ use gstn::Environment;
 use suvidha_gateway::{DrainReport, Gateway, Running, StartError};
 use suvidha_seam::Seam;
 use suvidha_store::Registry;
-use suvidha_store::ledger::LedgerError;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info, warn};
 
@@ -127,24 +126,10 @@ impl From<StartError> for Failure {
             }
             StartError::Thread(source) => Self::io(Exit::Unavailable, "cannot start a thread", &source),
             StartError::Registry(source) => source.into(),
-            StartError::Ledger(source) => unusable_ledger(source),
+            StartError::Ledger(source) => {
+                Self::from(source).remedy("docs/operations-ledger.md tells what to do, step by step")
+            }
             _ => Self::new(Exit::Config, error),
         }
     }
-}
-
-fn unusable_ledger(error: LedgerError) -> Failure {
-    use LedgerError as E;
-    let exit = match &error {
-        E::File { source, action, path } => {
-            let what = format_args!("cannot {action} the ledger {}", path.display());
-            return Failure::io(Exit::CannotCreate, what, source);
-        }
-        E::Damaged { .. } => Exit::Data,
-        E::Busy { .. } | E::Held { .. } => Exit::Unavailable,
-        E::ReadOnly { .. } => Exit::Permission,
-        E::DiskFull { .. } | E::Database { .. } => Exit::Io,
-        _ => Exit::Config,
-    };
-    Failure::new(exit, error).remedy("docs/operations-ledger.md tells what to do, step by step")
 }
