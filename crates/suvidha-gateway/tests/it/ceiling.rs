@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use suvidha_gateway::Exposition;
 use suvidha_gateway::config::{AspLimits, Ceiling};
 use suvidha_store::NewToken;
 
@@ -116,13 +117,13 @@ fn who_hangs_up_in_the_queue_leaves_it_and_gives_back_what_it_held() {
     assert!(soon(|| gstn.seen().len() == 1));
     let mut in_queue = stage.connect();
     in_queue.send(call(&stage.token, "queued"));
-    // Both are under way, as soon as the second has come in.
-    assert!(soon(|| {
-        let mut config = stage.config.clone();
-        config.environments[0].ceiling = ceiling;
-        stage.running.reload(config).unwrap();
-        stage.get(PATH, "").json()["error"]["error_cd"] == "GSP670"
-    }));
+    let waits = "suvidha_ceiling_waiting{environment=\"sandbox\"} 1.0\n";
+    assert!(soon(|| stage.running.status().metrics(Exposition::OpenMetrics).contains(waits)));
+    // It waits for a minute; those that come from now on do not.
+    let mut config = stage.config.clone();
+    config.environments[0].ceiling = ceiling;
+    stage.running.reload(config).unwrap();
+    assert_eq!(stage.get(PATH, "").json()["error"]["error_cd"], "GSP670", "both are under way");
     drop(in_queue);
     assert!(soon(|| stage.get(PATH, "").json()["error"]["error_cd"] == "GSP673"), "there is room for one");
     drop(at_gstn);
