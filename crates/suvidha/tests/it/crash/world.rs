@@ -33,8 +33,6 @@ listen = "127.0.0.1:0"
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
-[admin]
-enabled = false
 [ledger]
 directory = "ledger"
 durability = "DURABILITY"
