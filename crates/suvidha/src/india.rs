@@ -1,27 +1,37 @@
-//! India's calendar, by which credit expires and financial years turn: five and a half hours ahead of UTC, all the year.
+//! India's calendar, by which calls are counted, credit expires and financial years turn: five and a half hours ahead of
+//! UTC, all the year.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 /// Indian Standard Time.
 const IST_SECONDS: i32 = 19_800;
 
+/// What calendar and clock show in India at `at`.
+pub(crate) fn in_india(at: Timestamp) -> DateTime {
+    offset().to_datetime(at)
+}
+
 /// The date in India at `at`.
 pub(crate) fn today(at: Timestamp) -> Date {
-    offset().to_datetime(at).date()
+    in_india(at).date()
+}
+
+/// The instant at which `day` begins in India.
+pub(crate) fn midnight(day: Date) -> Timestamp {
+    // Only the end of the calendar is out of reach.
+    offset().to_timestamp(day.to_datetime(Time::midnight())).unwrap_or(Timestamp::MAX)
 }
 
 /// The first instant after `day`.
 pub(crate) fn end_of(day: Date) -> Timestamp {
-    let next = day.tomorrow().unwrap_or(Date::MAX);
-    offset().to_timestamp(next.to_datetime(Time::midnight())).unwrap_or(Timestamp::MAX)
+    day.tomorrow().map_or(Timestamp::MAX, midnight)
 }
 
 /// The first instant of the month in India that `at` is in.
 pub(crate) fn start_of_month(at: Timestamp) -> Timestamp {
-    let first = today(at).first_of_month();
-    first.yesterday().map_or(Timestamp::MIN, end_of)
+    midnight(today(at).first_of_month())
 }
 
 /// The last day on which it is earlier than `end`.

@@ -11,7 +11,7 @@ use suvidha_store::ledger::{Outcome, Recorded};
 
 use super::columns::{Cell, Column, Kind, Row};
 use super::forms::{Shown, Tabled};
-use super::moment::in_india;
+use crate::india::in_india;
 
 macro_rules! columns {
     ($($name:literal $kind:ident $always:literal $cell:expr;)+) => {

@@ -3,14 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::Offset;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::duration;
-
-/// Indian Standard Time is ahead of UTC by so much, all the year.
-const IST_AHEAD: SignedDuration = SignedDuration::from_mins(330);
+use crate::india::{end_of, midnight};
 
 /// A time as it was given, before it is known whether it begins or ends something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +33,7 @@ impl Moment {
     /// The first instant that counts no more, where this ends a time: of a day the next midnight.
     pub(crate) fn end(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::Day(day) => day.tomorrow().map_or(Timestamp::MAX, midnight),
+            Self::Day(day) => end_of(day),
             other => other.begin(now),
         }
     }
@@ -75,7 +72,7 @@ impl Month {
 
     /// The first instant of the next.
     pub(crate) fn end(self) -> Timestamp {
-        self.0.last_of_month().tomorrow().map_or(Timestamp::MAX, midnight)
+        end_of(self.0.last_of_month())
     }
 }
 
@@ -86,18 +83,6 @@ impl FromStr for Month {
         let first = format!("{text}-01").parse().ok().filter(|_| text.len() == "2026-11".len());
         first.map(Self).ok_or_else(|| "expected a year and a month such as 2026-11".to_owned())
     }
-}
-
-/// The instant at which `day` begins in India.
-fn midnight(day: Date) -> Timestamp {
-    let at = Offset::UTC.to_timestamp(DateTime::from_parts(day, Time::midnight()));
-    // Only the ends of the calendar are out of reach.
-    at.and_then(|at| at.checked_sub(IST_AHEAD)).unwrap_or(Timestamp::MAX)
-}
-
-/// What calendar and clock show in India at `at`.
-pub(crate) fn in_india(at: Timestamp) -> DateTime {
-    Offset::UTC.to_datetime(at.checked_add(IST_AHEAD).unwrap_or(Timestamp::MAX))
 }
 
 fn ago(now: Timestamp, long: Duration) -> Timestamp {
@@ -123,8 +108,6 @@ mod tests {
         let day = moment("2026-11-30");
         assert_eq!(day.begin(now), at("2026-11-29T18:30:00Z"));
         assert_eq!(day.end(now), at("2026-11-30T18:30:00Z"));
-        assert_eq!(in_india(at("2026-11-29T18:29:59Z")).date().to_string(), "2026-11-29");
-        assert_eq!(in_india(at("2026-11-29T18:30:00Z")).date().to_string(), "2026-11-30");
     }
 
     #[test]

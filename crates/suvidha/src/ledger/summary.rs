@@ -10,10 +10,11 @@ use suvidha_store::ledger::{By, Filter, LedgerReader, Totals};
 use super::columns::{Cell, Column, Kind, Row};
 use super::filter::FilterOptions;
 use super::forms::{Format, Printed, Sheet, Shown, Tabled};
-use super::moment::{Month, in_india};
+use super::moment::Month;
 use super::place::LedgerPlace;
 use super::target::Stopped;
 use crate::exit::Failure;
+use crate::india::today;
 use crate::output::Output;
 
 /// `suvidha ledger summary`.
@@ -69,7 +70,7 @@ impl Summary {
         if filter.from.is_some() || filter.until.is_some() {
             return filter;
         }
-        let month = self.month.unwrap_or_else(|| Month::of(in_india(now).date()));
+        let month = self.month.unwrap_or_else(|| Month::of(today(now)));
         Filter { from: Some(month.begin()), until: Some(month.end()), ..filter }
     }
 }
