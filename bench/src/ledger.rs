@@ -20,7 +20,7 @@ use suvidha_store::ledger::{
 };
 
 use crate::Failure;
-use crate::process::cpu_time;
+use crate::process::{cpu_time, cpu_time_of_thread};
 
 /// The argument with which a reading is started.
 pub(crate) const WORD: &str = "ledger-read";
@@ -91,7 +91,7 @@ fn written(path: &Path) -> Result<String, Failure> {
         writer.submit(entry(number, &seam), Release::Held);
         clock.advance(APART_MS);
     }
-    let thread = thread_cpu("ledger")?;
+    let thread = cpu_time_of_thread("ledger")?;
     let figures = writer.figures();
     writer.stop()?;
     let (took, cpu) = (began.elapsed(), cpu_time(std::process::id())? - cpu);
@@ -147,17 +147,6 @@ fn entry(number: u64, seam: &Seam) -> Entry {
         admitted: true,
         consent: None,
     }
-}
-
-/// CPU time of the thread of that name.
-fn thread_cpu(name: &str) -> Result<Duration, Failure> {
-    for task in fs::read_dir("/proc/self/task")? {
-        let task = task?.path();
-        if fs::read_to_string(task.join("comm"))?.trim() == name {
-            return cpu_time(task.file_name().and_then(|id| id.to_str()).ok_or("no thread id")?.parse()?);
-        }
-    }
-    Err(format!("no thread {name}").into())
 }
 
 /// One reading, in this process: `seconds | found | peak`.

@@ -7,7 +7,22 @@ use crate::Failure;
 
 /// CPU time that a process has used, its threads included, in the kernel's hundredths of a second (`/proc/PID/stat`).
 pub(crate) fn cpu_time(process: u32) -> Result<Duration, Failure> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    cpu_time_in(&format!("/proc/{process}"))
+}
+
+/// CPU time that one thread of this process has used: the one of that name.
+pub(crate) fn cpu_time_of_thread(name: &str) -> Result<Duration, Failure> {
+    for task in fs::read_dir("/proc/self/task")? {
+        let task = task?.path().display().to_string();
+        if fs::read_to_string(format!("{task}/comm"))?.trim() == name {
+            return cpu_time_in(&task);
+        }
+    }
+    Err(format!("there is no thread {name}").into())
+}
+
+fn cpu_time_in(directory: &str) -> Result<Duration, Failure> {
+    let stat = fs::read_to_string(format!("{directory}/stat"))?;
     // The name of the process, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
     let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
