@@ -148,8 +148,6 @@ listen = "127.0.0.1:0"
 [registry]
 path = "registry.sqlite"
 sealing_key_file = "sealing.key"
-[admin]
-listen = "127.0.0.1:0"
 [environments.production]
 enabled = false
 [environments.sandbox]
