@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gstn::Environment;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use suvidha_seam::Seam;
 
@@ -22,6 +23,9 @@ const LEDGER: Format =
 const WRITERS_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a reader waits.
 const READERS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A reader takes no row beyond so many bytes: no gateway writes one, and who puts one there must not fill the memory.
+const LONGEST: i32 = 1 << 20;
 
 /// What a ledger is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +83,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, Identity), Ledger
     }
     let connection =
         LEDGER.open_to_read(path, READERS_PATIENCE).map_err(|failure| LedgerError::opening(path, failure))?;
-    let identity = identity(&connection).map_err(|error| LedgerError::of(path, error))?;
+    let failed = |error| LedgerError::of(path, error);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST).map_err(failed)?;
+    let identity = identity(&connection).map_err(failed)?;
     let identity = identity.ok_or_else(|| LedgerError::NotALedger { path: path.to_owned() })?;
     Ok((connection, identity))
 }

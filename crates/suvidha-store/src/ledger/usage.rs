@@ -45,7 +45,7 @@ pub struct Totals {
 }
 
 /// How many numbers [`Totals`] has.
-const FIELDS: usize = 14;
+pub(super) const FIELDS: usize = 14;
 
 /// Their columns in the table `usage`, in the order of [`Totals::as_array`].
 pub(super) const TOTALS: &str = "calls, admitted, refused, units, prepaid_units, postpaid_units, asp_errors, \
@@ -61,10 +61,10 @@ impl Totals {
         self.calls += 1;
         self.admitted += u64::from(entry.admitted);
         self.refused += u64::from(entry.outcome == Outcome::Refused);
-        self.units += entry.units;
+        saturate(&mut self.units, entry.units);
         match entry.plan {
-            Some(PlanKind::Prepaid) => self.prepaid_units += entry.units,
-            Some(PlanKind::Postpaid) => self.postpaid_units += entry.units,
+            Some(PlanKind::Prepaid) => saturate(&mut self.prepaid_units, entry.units),
+            Some(PlanKind::Postpaid) => saturate(&mut self.postpaid_units, entry.units),
             Some(PlanKind::Unmetered) | None => {}
         }
         match entry.origin {
@@ -74,10 +74,10 @@ impl Totals {
             Some(Origin::Network) => self.network_errors += 1,
             None => {}
         }
-        self.bytes_in += entry.bytes_in;
-        self.bytes_out += entry.bytes_out;
-        self.gstn_us += entry.gstn_us.unwrap_or(0);
-        self.total_us += entry.total_us;
+        saturate(&mut self.bytes_in, entry.bytes_in);
+        saturate(&mut self.bytes_out, entry.bytes_out);
+        saturate(&mut self.gstn_us, entry.gstn_us.unwrap_or(0));
+        saturate(&mut self.total_us, entry.total_us);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -138,6 +138,11 @@ impl Totals {
     }
 }
 
+/// An entry that somebody made up may hold what no sum of such can.
+fn saturate(sum: &mut u64, number: u64) {
+    *sum = sum.saturating_add(number);
+}
+
 /// The sums of some entries by IST day, ASP and API, and the other tables' sums of the same.
 #[derive(Default)]
 pub(super) struct Sums {
@@ -172,7 +177,7 @@ impl Sums {
     /// Only what was charged.
     pub(super) fn charge(&mut self, entry: &Entry) {
         if let (Some(aspid), Some(PlanKind::Prepaid), 1..) = (entry.aspid, entry.plan, entry.units) {
-            *self.charged.entry(aspid).or_default() += entry.units;
+            saturate(self.charged.entry(aspid).or_default(), entry.units);
         }
     }
 }

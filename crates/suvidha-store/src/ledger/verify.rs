@@ -55,6 +55,7 @@ impl LedgerReader {
             let done = match step {
                 Ok(done) => done,
                 Err(error @ LedgerError::Damaged { .. }) => {
+                    check.diagnosis.finish(&mut check.findings);
                     check
                         .findings
                         .push(Finding::Unreadable { after: check.last.seq, what: error.to_string() });
@@ -74,15 +75,22 @@ impl LedgerReader {
             anchor: check.anchor,
             head: check.last,
             findings,
-            known_head_forgotten: check.known.is_some_and(|known| known.seq < check.anchor.seq),
+            known_head_forgotten: check.known_head_forgotten,
         })
     }
+}
+
+/// The request id that a row shows; nil if it is none.
+fn id(row: &Row<'_>) -> rusqlite::Result<Uuid> {
+    Ok(Uuid::from_slice(row.get_ref(1)?.as_blob()?).unwrap_or_default())
 }
 
 /// How far a verification has come.
 struct Check {
     anchor: Head,
     known: Option<Head>,
+    /// Nothing stands any more at the place of `known`.
+    known_head_forgotten: bool,
     /// The last entry read.
     last: Head,
     entries: u64,
@@ -98,6 +106,7 @@ impl Check {
         let mut check = Self {
             anchor,
             known,
+            known_head_forgotten: known.is_some_and(|known| known.seq < anchor.seq),
             last: anchor,
             entries: 0,
             diagnosis: Diagnosis::new((anchor.seq, anchor.hash)),
@@ -109,8 +118,8 @@ impl Check {
             connection.prepare("SELECT seq, id FROM entry WHERE seq <= ?1 ORDER BY seq LIMIT 100")?;
         let mut rows = before.query([anchor.seq.cast_signed()])?;
         while let Some(row) = rows.next()? {
-            let (seq, id) = (row.get::<_, i64>(0)?.unsigned_abs(), Uuid::from_bytes(row.get(1)?));
-            check.findings.push(Finding::Inserted { seq, id });
+            let seq = row.get::<_, i64>(0)?.unsigned_abs();
+            check.findings.push(Finding::Inserted { seq, id: id(row)? });
         }
         check.meet_known(anchor);
         Ok(check)
@@ -123,8 +132,11 @@ impl Check {
             // Entries were removed by age, ahead of us.
             self.diagnosis.finish(&mut self.findings);
             self.diagnosis = Diagnosis::new((anchor.seq, anchor.hash));
+            self.known_head_forgotten |=
+                self.known.is_some_and(|known| self.last.seq < known.seq && known.seq < anchor.seq);
             self.last = anchor;
-            self.sums.missed = true;
+            self.meet_known(anchor);
+            self.sums.go_on_from_anchor(connection)?;
         }
         let mut read = connection.prepare_cached(&format!(
             "SELECT {}, hash FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
@@ -151,8 +163,9 @@ impl Check {
             encode(&mut self.link.bytes, row.get_ref(index)?);
         }
         self.link.seq = row.get::<_, i64>(0)?.unsigned_abs();
-        self.link.id = Uuid::from_bytes(row.get(1)?);
-        self.link.hash = row.get(COLUMNS.len())?;
+        self.link.id = id(row)?;
+        // One of another length fits nothing.
+        self.link.hash = row.get_ref(COLUMNS.len())?.as_blob()?.try_into().unwrap_or_default();
         self.diagnosis.take(&self.link, &mut self.findings);
         self.last = Head { seq: self.link.seq, hash: self.link.hash };
         self.meet_known(self.last);

@@ -1,11 +1,15 @@
 //! A ledger that somebody changed behind the gateway's back, and what the verification says of it.
 
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use rusqlite::Connection;
 use suvidha_store::PlanKind;
-use suvidha_store::ledger::{Finding, Head, Verified};
+use suvidha_store::ledger::{Entry, Filter, Finding, Head, LedgerError, Months, Order, Verified};
 use uuid::Uuid;
 
-use crate::counter::{Counter, asp};
+use crate::counter::{Counter, Witness, asp};
 
 const ENTRIES: u64 = 30;
 
@@ -192,6 +196,170 @@ fn sums_that_do_not_fit_are_named() {
     assert_eq!(findings.iter().map(Finding::kind).collect::<Vec<_>>(), ["sum"]);
     let (_, findings) = tampered("UPDATE usage SET day = '2026-11-21'");
     assert_eq!(findings.iter().map(Finding::kind).collect::<Vec<_>>(), ["sum", "sum"]);
+}
+
+/// Sums that nothing but themselves would give away.
+#[test]
+fn sums_that_were_made_up_are_found() {
+    const USAGE: &str = "CREATE TEMP TABLE copy AS SELECT * FROM usage; UPDATE copy SET";
+    let checks_off = "PRAGMA ignore_check_constraints = ON;";
+    for (how, words) in [
+        // Quotas are summed from one day to another, and this is text between them.
+        (
+            format!("{USAGE} day = '2026-11-21x'; INSERT INTO usage SELECT * FROM copy"),
+            "what is kept of the day \"2026-11-21x\" does not fit the entries: they come to none behind entry 0, kept \
+             is some",
+        ),
+        // A date to whoever parses it, and another text.
+        (
+            format!("{USAGE} day = '20261122'; INSERT INTO usage SELECT * FROM copy"),
+            "what is kept of the day \"20261122\" does not fit the entries: they come to none behind entry 0, kept is \
+             some",
+        ),
+        (
+            "UPDATE usage SET admitted = -admitted".to_owned(),
+            "the usage of 2026-11-22, ASP \"0000000001\", API \"taxpayerapi/returns/gstr1\" does not fit the \
+             entries: they come to 30 admitted, kept is -30 admitted",
+        ),
+        (
+            format!("{checks_off} UPDATE account SET prepaid_units = -30, forgotten_units = -60"),
+            "the units charged to ASP 0000000001 does not fit the entries: they come to 30 units, kept is -30 units",
+        ),
+        (
+            "UPDATE account SET prepaid_units = 130, forgotten_units = 100".to_owned(),
+            "the units charged to ASP 0000000001 does not fit the entries: they come to 30 units, kept is 130 units",
+        ),
+        (
+            "INSERT INTO quarter VALUES (1, 1, 1)".to_owned(),
+            "what is kept of the day \"1970-01-01\" does not fit the entries: they come to none behind entry 0, kept \
+             is some",
+        ),
+    ] {
+        let (_, findings) = tampered(&how);
+        assert_eq!(findings.iter().map(Finding::to_string).collect::<Vec<_>>(), [words], "{how}");
+    }
+}
+
+/// Somebody who knows how to get round the table's own rules.
+#[test]
+fn whatever_stands_in_an_entry_the_verification_names_it_and_goes_on() {
+    let rules_off = |table: &str| {
+        format!(
+            "PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(replace(sql, 'NOT NULL', ''), 'STRICT', '') WHERE name = '{table}';
+             PRAGMA writable_schema = RESET;"
+        )
+    };
+    for how in [
+        "id = x'00'",
+        "id = zeroblob(17)",
+        "hash = x'00'",
+        "at = 9223372036854775807",
+        "units = -1",
+        "bytes_in = 9223372036854775807",
+        "outcome = 'paid'",
+        "status = 70000",
+        "txn = CAST(x'ff' AS TEXT)",
+        "admitted = 7",
+        "aspid = 'nobody'",
+    ] {
+        let checks_off = "PRAGMA ignore_check_constraints = ON;";
+        let (_, findings) =
+            tampered(&format!("{checks_off} UPDATE entry SET {how} WHERE seq IN (5, 6, 20, 25)"));
+        for place in [5, 6, 20, 25] {
+            let named = |finding: &Finding| finding.kind() == "changed" && finding.seq() == Some(place);
+            assert!(findings.iter().any(named), "{how}, {place}: {findings:?}");
+        }
+    }
+    for how in ["id = NULL", "hash = NULL", "at = 'noon'", "units = 1.5", "txn = 7", "outcome = NULL"] {
+        let (_, findings) =
+            tampered(&format!("{} UPDATE entry SET {how} WHERE seq = 20", rules_off("entry")));
+        assert!(findings.iter().any(|finding| matches!(finding.seq(), Some(19 | 20))), "{how}: {findings:?}");
+    }
+}
+
+#[test]
+fn an_entry_too_large_for_any_gateway_does_not_fill_the_memory() {
+    let (counter, findings) =
+        tampered("UPDATE entry SET txn = CAST(zeroblob(50000000) AS TEXT) WHERE seq = 20");
+    let [Finding::Unreadable { after: 19, what }] = &findings[..] else { panic!("{findings:?}") };
+    assert!(what.contains("it holds more than any gateway writes"), "{what}");
+    let refused = counter.reader().entries(&Filter::default(), Order::OldestFirst, None, 30).unwrap_err();
+    assert!(matches!(refused, LedgerError::Damaged { .. }), "{refused}");
+}
+
+#[test]
+fn what_does_not_fit_before_a_place_that_cannot_be_read_is_told_all_the_same() {
+    let (counter, findings) = tampered(
+        "UPDATE entry SET units = 0 WHERE seq = 10;
+         UPDATE entry SET txn = CAST(zeroblob(50000000) AS TEXT) WHERE seq = 20",
+    );
+    assert_eq!(findings[0], Finding::Changed { seq: 10, id: id_at(&counter, 10) });
+    assert_eq!(findings[1].kind(), "unreadable");
+}
+
+#[test]
+fn a_ledger_without_one_of_its_rows_is_told_to_be_damaged() {
+    for table in ["head", "anchor"] {
+        let counter = Counter::new();
+        counter.written([counter.a_call()]);
+        Connection::open(counter.path()).unwrap().execute(&format!("DELETE FROM {table}"), []).unwrap();
+        let mut findings = 0;
+        let verified = counter.reader().verify(None, |_| findings += 1, |_| {});
+        assert!(findings > 0 || matches!(verified, Err(LedgerError::Damaged { .. })), "{table}");
+        let refused = counter.open().err().unwrap();
+        assert!(matches!(refused, LedgerError::Damaged { .. }), "{refused}");
+    }
+}
+
+/// Entries are removed by age while they are verified: before what was read, and ahead of it.
+#[test]
+fn a_known_head_that_is_removed_while_we_read_is_not_told_to_fit() {
+    let counter = Counter::new();
+    let old = || Entry { at: "2026-09-30T18:29:59Z".parse().unwrap(), ..counter.a_call() };
+    counter.written((0..11_000).map(|_| old()).chain([counter.a_call(), counter.a_call()]));
+    for (seq, forgotten) in [(7_000, true), (11_000, false), (11_001, false), (4_000, false)] {
+        let copy = Counter::new();
+        std::fs::create_dir(copy.path().parent().unwrap()).unwrap();
+        std::fs::copy(counter.path(), copy.path()).unwrap();
+        let page = copy.reader().entries(&Filter::default(), Order::OldestFirst, Some(seq - 1), 1).unwrap();
+        let known = page.entries[0].head();
+        let wrong = Head { seq, hash: [7; 32] };
+        for (known, fits) in [(known, true), (wrong, false)] {
+            let copy = Counter::new();
+            std::fs::create_dir(copy.path().parent().unwrap()).unwrap();
+            std::fs::copy(counter.path(), copy.path()).unwrap();
+            let mut removed = false;
+            let mut findings = Vec::new();
+            let verified = copy
+                .reader()
+                .verify(
+                    Some(known),
+                    |finding| findings.push(finding.kind()),
+                    |_| {
+                        if !std::mem::replace(&mut removed, true) {
+                            forget_all_but(&copy, 11_000);
+                        }
+                    },
+                )
+                .unwrap();
+            assert_eq!(verified.known_head_forgotten, forgotten, "{known}");
+            assert_eq!(findings, if fits || forgotten { vec![] } else { vec!["known-head"] }, "{known}");
+            assert_eq!(verified.entries, 5_002);
+        }
+    }
+}
+
+fn forget_all_but(counter: &Counter, last: u64) {
+    let one = Months(NonZeroU16::new(1).unwrap());
+    let witness = Arc::new(Witness::default());
+    let writer = counter.open().unwrap().start(Duration::ZERO, Some(one), witness).unwrap();
+    let began = Instant::now();
+    while counter.reader().anchor().unwrap().seq < last {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    writer.stop().unwrap();
 }
 
 #[test]

@@ -96,6 +96,11 @@ pub enum Sum {
         /// The API; empty for none.
         api: String,
     },
+    /// What is kept of a day that no entry is of.
+    Day {
+        /// What stands there for an IST day; a date, if it was not made up.
+        day: String,
+    },
     /// What an ASP was charged on a prepaid plan.
     Account {
         /// The ASP.
@@ -186,6 +191,7 @@ impl fmt::Display for Finding {
                     Sum::Usage { day, aspid, api } => {
                         write!(f, "the usage of {day}, ASP {aspid:?}, API {api:?}")?
                     }
+                    Sum::Day { day } => write!(f, "what is kept of the day {day:?}")?,
                     Sum::Account { aspid } => write!(f, "the units charged to ASP {aspid}")?,
                     Sum::Quarter { begins } => {
                         write!(f, "the place of the quarter of an hour from {begins}")?

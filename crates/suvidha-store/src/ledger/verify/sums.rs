@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::finding::{Finding, Sum};
 use crate::ledger::entry::{Entry, Seq};
 use crate::ledger::ist;
-use crate::ledger::usage::{Sums, TOTALS, Totals};
+use crate::ledger::usage::{FIELDS, Sums, TOTALS};
+
+/// The numbers of a row of `usage`.
+type Numbers = [i64; FIELDS];
 
 /// The most findings of this kind that one day gives.
 const MOST: usize = 20;
@@ -21,25 +24,25 @@ pub(super) struct SumsCheck {
     /// The first entry of each day that was not compared yet.
     firsts: BTreeMap<i64, Seq>,
     compared: BTreeSet<i64>,
-    /// What entries that were removed by age had cost each ASP, when we began.
-    forgotten: BTreeMap<String, u64>,
-    /// Entries were removed by age before they were read.
-    pub(super) missed: bool,
+    /// What entries that were removed by age before we could read them had cost each ASP.
+    forgotten: BTreeMap<String, i64>,
 }
 
 impl SumsCheck {
     pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut read = connection.prepare("SELECT aspid, forgotten_units FROM account")?;
-        let forgotten = read
-            .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
-            .collect::<Result<_, _>>()?;
         Ok(Self {
             sums: Sums::default(),
             firsts: BTreeMap::new(),
             compared: BTreeSet::new(),
-            forgotten,
-            missed: false,
+            forgotten: forgotten(connection)?,
         })
+    }
+
+    /// Entries were removed by age ahead of us: what they had cost, and those that we read before, is known anew.
+    pub(super) fn go_on_from_anchor(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.sums.charged.clear();
+        self.forgotten = forgotten(connection)?;
+        Ok(())
     }
 
     pub(super) fn add(&mut self, seq: Seq, entry: &Entry) {
@@ -72,10 +75,8 @@ impl SumsCheck {
                 self.forget(day);
             }
         }
-        if at_end && !self.missed {
-            self.compare_accounts(connection, findings)?;
-        }
         if at_end {
+            self.compare_accounts(connection, anchor, findings)?;
             self.find_foreign_days(connection, anchor, findings)?;
         }
         Ok(())
@@ -93,7 +94,7 @@ impl SumsCheck {
         let mut read = connection.prepare_cached(&sql)?;
         let mut rows = read.query([date.to_string()])?;
         while let Some(row) = rows.next()? {
-            kept.insert((row.get::<_, String>(0)?, row.get::<_, String>(1)?), Totals::from_row(row, 2)?);
+            kept.insert((row.get::<_, String>(0)?, row.get::<_, String>(1)?), numbers(row, 2)?);
         }
         let mut wrong = Vec::new();
         for ((_, aspid), apis) in self.sums.usage.range((day, None)..(day + 1, None)) {
@@ -101,8 +102,9 @@ impl SumsCheck {
             for (api, totals) in apis {
                 let key = (aspid.clone(), api.clone());
                 let found = kept.remove(&key);
-                if found != Some(*totals) {
-                    wrong.push((key, Some(*totals), found));
+                let totals = Some(totals.as_array().map(|sum| i64::try_from(sum).unwrap_or(i64::MAX)));
+                if found != totals {
+                    wrong.push((key, totals, found));
                 }
             }
         }
@@ -158,16 +160,23 @@ impl SumsCheck {
         self.sums.quarters.retain(|quarter, _| !quarters.contains(quarter));
     }
 
-    fn compare_accounts(&self, connection: &Connection, findings: &mut Vec<Finding>) -> rusqlite::Result<()> {
-        let mut counted: BTreeMap<String, u64> = self.forgotten.clone();
+    fn compare_accounts(
+        &self,
+        connection: &Connection,
+        anchor: Seq,
+        findings: &mut Vec<Finding>,
+    ) -> rusqlite::Result<()> {
+        // Before anything was removed by age, nothing can be forgotten.
+        let mut counted = if anchor == 0 { BTreeMap::new() } else { self.forgotten.clone() };
         for (aspid, units) in &self.sums.charged {
-            *counted.entry(aspid.to_string()).or_default() += units;
+            let counted = counted.entry(aspid.to_string()).or_default();
+            *counted = counted.saturating_add_unsigned(*units);
         }
         let mut read = connection.prepare("SELECT aspid, prepaid_units FROM account")?;
         let mut rows = read.query([])?;
         let mut kept = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            kept.insert(row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
+            kept.insert(row.get::<_, String>(0)?, row.get::<_, i64>(1)?);
         }
         let every: BTreeSet<_> = kept.keys().chain(counted.keys()).cloned().collect();
         for aspid in every {
@@ -180,24 +189,42 @@ impl SumsCheck {
         Ok(())
     }
 
-    /// Sums of days that no entry is of.
+    /// Sums of days that no entry is of. A day is known by its letters: quotas are summed from one text to another, and
+    /// take in what lies between, date or not.
     fn find_foreign_days(
         &self,
         connection: &Connection,
         anchor: Seq,
         findings: &mut Vec<Finding>,
     ) -> rusqlite::Result<()> {
+        let known: BTreeSet<_> = self.compared.iter().map(|day| ist::date(*day).to_string()).collect();
         let mut read = connection.prepare("SELECT DISTINCT day FROM usage")?;
-        let days: Vec<String> = read.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        let foreign = |day: &String| day.parse().is_ok_and(|day| !self.compared.contains(&ist::number(day)));
-        for day in days.iter().filter(|day| foreign(day)).take(MOST) {
-            let Ok(date) = day.parse() else { continue };
-            let what = Sum::Usage { day: date, aspid: "any".to_owned(), api: "any".to_owned() };
+        let days: BTreeSet<String> = read.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut read = connection.prepare("SELECT quarter FROM quarter")?;
+        let quarters: BTreeSet<i64> =
+            read.query_map([], |row| row.get(0).map(ist::day_of_quarter))?.collect::<Result<_, _>>()?;
+        let quarters = quarters.difference(&self.compared).map(|day| ist::date(*day).to_string());
+        let days = days.difference(&known).cloned();
+        for day in days.chain(quarters).take(MOST) {
             let entries = format!("none behind entry {anchor}");
-            findings.push(Finding::Sum { what, entries, kept: "some".to_owned() });
+            findings.push(Finding::Sum { what: Sum::Day { day }, entries, kept: "some".to_owned() });
         }
         Ok(())
     }
+}
+
+fn forgotten(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+    let mut read = connection.prepare("SELECT aspid, forgotten_units FROM account")?;
+    read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The columns [`TOTALS`] from `first` on, sign and all: no gateway keeps less than nothing.
+fn numbers(row: &Row<'_>, first: usize) -> rusqlite::Result<Numbers> {
+    let mut numbers = Numbers::default();
+    for (index, number) in numbers.iter_mut().enumerate() {
+        *number = row.get(first + index)?;
+    }
+    Ok(numbers)
 }
 
 /// Where the last entry of the day stands.
@@ -210,10 +237,10 @@ fn last_of(connection: &Connection, day: i64) -> rusqlite::Result<Seq> {
 }
 
 /// The numbers in which the two differ.
-fn difference(entries: Option<Totals>, kept: Option<Totals>) -> (String, String) {
+fn difference(entries: Option<Numbers>, kept: Option<Numbers>) -> (String, String) {
     let (entries, kept) = (entries.unwrap_or_default(), kept.unwrap_or_default());
     let (mut left, mut right) = (Vec::new(), Vec::new());
-    for ((name, entries), kept) in TOTALS.split(", ").zip(entries.as_array()).zip(kept.as_array()) {
+    for ((name, entries), kept) in TOTALS.split(", ").zip(entries).zip(kept) {
         if entries != kept {
             left.push(format!("{entries} {name}"));
             right.push(format!("{kept} {name}"));
