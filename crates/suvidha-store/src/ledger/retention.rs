@@ -5,10 +5,12 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
+use rusqlite::types::Type;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::book::{Sign, put};
-use super::chain::{COLUMNS, Head};
+use super::chain::{COLUMNS, Chain, Head};
+use super::entry::Seq;
 use super::ist;
 use super::reader::recorded;
 use super::schema;
@@ -88,6 +90,7 @@ fn forget(
     }
     let mut sums = Sums::default();
     let mut moved = anchor;
+    let mut chain = Chain::default();
     {
         let mut read = transaction.prepare_cached(&format!(
             "SELECT {}, hash FROM entry WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
@@ -96,6 +99,11 @@ fn forget(
         let mut rows = read.query([anchor.seq + 1, last].map(u64::cast_signed))?;
         while let Some(row) = rows.next()? {
             let recorded = recorded(row)?;
+            let columns: Vec<_> =
+                (0..COLUMNS.len()).map(|index| row.get_ref(index)).collect::<Result<_, _>>()?;
+            if recorded.seq != moved.seq + 1 || chain.link(&moved.hash, columns) != recorded.hash {
+                return Err(misfit(recorded.seq));
+            }
             sums.add(recorded.seq, &recorded.entry);
             moved = recorded.head();
         }
@@ -121,6 +129,13 @@ fn forget(
         .execute(params![place, moved.hash])?;
     transaction.commit()?;
     Ok(Some(moved))
+}
+
+/// What somebody tampered with is evidence, and stays.
+fn misfit(seq: Seq) -> rusqlite::Error {
+    let what =
+        format!("entry {seq} does not follow the one before it; from there on nothing is removed by age");
+    rusqlite::Error::FromSqlConversionFailure(COLUMNS.len(), Type::Blob, what.into())
 }
 
 /// Removes sessions of taxpayers that were over before `kept_from`.

@@ -245,6 +245,38 @@ fn what_was_told_committed_survives_whatever_happens_to_the_end_of_the_log() {
 }
 
 #[test]
+fn what_was_tampered_with_is_not_removed_by_age() {
+    for (how, kind) in [
+        ("UPDATE entry SET txn = 'another' WHERE seq = 15", "changed"),
+        ("DELETE FROM entry WHERE seq = 15", "removed"),
+    ] {
+        let counter = Counter::new();
+        let old = || Entry { at: "2026-08-31T18:29:59Z".parse().unwrap(), ..counter.a_call() };
+        counter.written((0..20).map(|_| old()).chain((0..70).map(|_| counter.a_call())));
+        Connection::open(counter.path()).unwrap().execute_batch(how).unwrap();
+        let witness = Arc::new(Witness::default());
+        let one = Months(NonZeroU16::new(1).unwrap());
+        let writer = counter.open().unwrap().start(Duration::ZERO, Some(one), witness.clone()).unwrap();
+        let began = std::time::Instant::now();
+        let told = loop {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            assert_eq!(counter.reader().anchor().unwrap().seq, 0);
+            match writer.figures().retention_failure {
+                Some(told) => break told,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        assert!(told.contains("does not follow the one before it"), "{told}");
+        let ticket = writer.submit(counter.a_call(), Release::Held);
+        witness.wait(|told| told.committed >= ticket);
+        writer.stop().unwrap();
+        let mut kinds = Vec::new();
+        counter.reader().verify(None, |finding| kinds.push(finding.kind()), |_| {}).unwrap();
+        assert!(kinds.contains(&kind), "{kinds:?}");
+    }
+}
+
+#[test]
 fn old_months_are_removed_and_the_rest_still_verifies() {
     let counter = Counter::new();
     let noted = {
