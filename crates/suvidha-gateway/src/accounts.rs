@@ -181,11 +181,20 @@ impl Accounts {
 
     /// Gives back what a call was charged whose entry could not be written.
     pub(crate) fn give_back(&self, aspid: AspId, charge: Charge, at: Timestamp) {
+        self.amend(aspid, charge, at, u64::saturating_sub);
+    }
+
+    /// Charges what was [given back](Self::give_back) of a call whose entry turned out to be written.
+    pub(crate) fn charge_again(&self, aspid: AspId, charge: Charge, at: Timestamp) {
+        self.amend(aspid, charge, at, u64::saturating_add);
+    }
+
+    fn amend(&self, aspid: AspId, charge: Charge, at: Timestamp, by: fn(u64, u64) -> u64) {
         let account = self.account(aspid);
         let mut state = account.lock(self.seam.now());
         let this_month = state.calendar.is_month_of(&Calendar::at(at));
         if let Some(units) = state.units(charge.plan, this_month) {
-            units.charged = units.charged.saturating_sub(charge.units);
+            units.charged = by(units.charged, charge.units);
         }
     }
 

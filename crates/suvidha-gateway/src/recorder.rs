@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use gstn::Environment;
+use gstn::{AspId, Environment};
+use jiff::Timestamp;
 use suvidha_seam::Seam;
 use suvidha_store::ledger::{
     Entry, Figures, Health, Ledger, LedgerError, Months, Observer, Release, Ticket, Writer,
@@ -197,12 +198,24 @@ impl Observer for Told {
     }
 
     fn failed(&self, tickets: RangeInclusive<Ticket>, entries: &[Entry]) {
-        for entry in entries.iter().filter(|entry| entry.units > 0) {
-            if let (Some(aspid), Some(plan)) = (entry.aspid, entry.plan) {
-                self.accounts.give_back(aspid, Charge { plan, units: entry.units }, entry.at);
-            }
+        for (aspid, charge, at) in charges(entries) {
+            self.accounts.give_back(aspid, charge, at);
         }
         let tickets = tickets.start().as_u64()..=tickets.end().as_u64();
         self.waiting.iter().for_each(|lane| lane.failed(&tickets));
     }
+
+    fn kept(&self, entries: &[Entry]) {
+        for (aspid, charge, at) in charges(entries) {
+            self.accounts.charge_again(aspid, charge, at);
+        }
+    }
+}
+
+/// What these entries charge, and to whom.
+fn charges(entries: &[Entry]) -> impl Iterator<Item = (AspId, Charge, Timestamp)> {
+    entries
+        .iter()
+        .filter(|entry| entry.units > 0)
+        .filter_map(|entry| Some((entry.aspid?, Charge { plan: entry.plan?, units: entry.units }, entry.at)))
 }

@@ -149,8 +149,13 @@ fn a_charge_whose_entry_is_not_written_is_given_back() {
     let now = scene.accounts.seam.now();
     scene.accounts.give_back(asp(), charge, now);
     assert_eq!(scene.left(), 10);
+    scene.accounts.charge_again(asp(), charge, now);
+    assert_eq!(scene.left(), 6);
+    scene.accounts.give_back(asp(), charge, now);
     let of_last_month = Charge { plan: PlanKind::Postpaid, units: 7 };
     scene.accounts.give_back(asp(), of_last_month, "2026-10-31T18:00:00Z".parse().unwrap());
+    assert_eq!(scene.standing().postpaid_charged, 0);
+    scene.accounts.charge_again(asp(), of_last_month, "2026-10-31T18:00:00Z".parse().unwrap());
     assert_eq!(scene.standing().postpaid_charged, 0);
 }
 

@@ -51,6 +51,10 @@ pub trait Observer: Send + Sync {
     /// The others will be written as they are. The tickets follow those of the call before without a gap, if that was
     /// not [`Observer::committed`].
     fn failed(&self, tickets: RangeInclusive<Ticket>, held: &[Entry]);
+
+    /// Entries that were told failed before are on disk as they were submitted, units and all: their commit had reached the
+    /// disk though the disk said otherwise. What is on disk stays; whoever gave back their units charges them again.
+    fn kept(&self, _held: &[Entry]) {}
 }
 
 /// The only way into a ledger. Entries are written in the order of submission.
@@ -188,9 +192,8 @@ struct Scribe {
     identity: Identity,
     /// Where the ledger ends, as far as is certain.
     head: Head,
-    /// Where it ends if a group, of so many, was written though its commit failed: for each that failed since the last one
-    /// that did not.
-    doubtful: Vec<(Head, usize)>,
+    /// The groups that may be written though their commit failed, since the last one that did not.
+    doubtful: Vec<Doubt>,
     /// Failures in a row.
     failures: u32,
     /// `None` where it must be opened anew after a failure.
@@ -202,6 +205,16 @@ struct Scribe {
     group: VecDeque<Queued>,
     /// How many at the end of `group` nobody was told the failure of.
     untold: usize,
+}
+
+/// A group whose commit failed.
+struct Doubt {
+    /// Where the ledger ends if it was written all the same.
+    head: Head,
+    /// How many entries it has: the first ones that are not written.
+    size: usize,
+    /// Those of them that were told failed thereupon, as the group has them.
+    told: Vec<Entry>,
 }
 
 impl Scribe {
@@ -241,8 +254,7 @@ impl Scribe {
                 Ok(written) => self.written(written, began),
                 Err(error) => {
                     let doubtful = self.book.as_mut().and_then(Book::take_doubtful);
-                    self.doubtful.extend(doubtful.map(|head| (head, size)));
-                    return self.failed(&error);
+                    return self.failed(&error, doubtful.map(|head| Doubt { head, size, told: Vec::new() }));
                 }
             }
         }
@@ -279,14 +291,17 @@ impl Scribe {
         let book = Book::reopen(&self.shared.path, self.identity)?;
         let mut there = 0;
         if book.head() != self.head {
-            let landed = self.doubtful.iter().find(|(head, _)| *head == book.head());
-            let Some((_, size)) = landed else {
+            let landed = self.doubtful.iter().find(|doubt| doubt.head == book.head());
+            let Some(Doubt { size, told, .. }) = landed else {
                 let what =
                     "does not end where this gateway left it: it is a copy, or another program wrote to it";
                 return Err(LedgerError::Replaced { path: self.shared.path.clone(), what });
             };
             book.settle()?;
             there = *size;
+            if !told.is_empty() {
+                self.tell(|observer| observer.kept(told));
+            }
         }
         self.head = book.head();
         self.doubtful.clear();
@@ -305,25 +320,29 @@ impl Scribe {
         self.tell(|observer| observer.committed(last));
     }
 
-    fn failed(&mut self, error: &LedgerError) {
+    fn failed(&mut self, error: &LedgerError, mut doubt: Option<Doubt>) {
         self.failures += 1;
         if needs_opening(error) || self.failures.is_multiple_of(OPEN_AFTER) {
             self.book = None;
         }
         self.shared.meter.failed();
         self.shared.state.failed(self.seam.now(), error.to_string());
-        let untold = self.group.len() - std::mem::take(&mut self.untold)..;
+        let first = self.group.len() - std::mem::take(&mut self.untold);
         let mut held = Vec::new();
         let mut tickets = None;
-        for queued in self.group.range_mut(untold) {
+        for (place, queued) in self.group.iter_mut().enumerate().skip(first) {
             let (first, _) = tickets.unwrap_or((queued.ticket, queued.ticket));
             tickets = Some((first, queued.ticket));
             if queued.release == Release::Held {
                 queued.release = Release::Done;
                 held.push(queued.entry.clone());
+                if let Some(doubt) = doubt.as_mut().filter(|doubt| place < doubt.size) {
+                    doubt.told.push(queued.entry.clone());
+                }
                 queued.entry.become_unrecorded();
             }
         }
+        self.doubtful.extend(doubt);
         if let Some((first, last)) = tickets {
             self.tell(|observer| observer.failed(first..=last, &held));
         }
@@ -410,6 +429,10 @@ mod tests {
         fn failed(&self, tickets: RangeInclusive<Ticket>, _: &[Entry]) {
             self.0.lock().unwrap().push(format!("failed {}", tickets.start().0));
         }
+
+        fn kept(&self, held: &[Entry]) {
+            self.0.lock().unwrap().push(format!("kept {}", held.len()));
+        }
     }
 
     #[test]
@@ -431,8 +454,8 @@ mod tests {
             shared: Arc::new(shared),
             identity,
             head,
-            doubtful: vec![(landed, 2)],
-            failures: 1,
+            doubtful: Vec::new(),
+            failures: OPEN_AFTER - 1,
             book: None,
             _lock: lock,
             seam,
@@ -443,13 +466,20 @@ mod tests {
         for entry in &entries {
             scribe.shared.queue.push(entry.clone(), Release::Held);
         }
-        scribe.shared.queue.take(&mut scribe.group, Wake::After(Duration::ZERO));
+        scribe.untold = scribe.shared.queue.take(&mut scribe.group, Wake::After(Duration::ZERO)).entries;
+        // The disk says that the commit of the first two failed; nobody knows yet that it did not.
+        let error = LedgerError::DiskFull { path: path.clone() };
+        scribe.failed(&error, Some(Doubt { head: landed, size: 2, told: Vec::new() }));
+        assert_eq!(scribe.group[0].entry.outcome, Outcome::Unrecorded);
         scribe.write();
 
-        assert_eq!(*told.0.lock().unwrap(), ["committed 2", "committed 3"]);
+        assert_eq!(*told.0.lock().unwrap(), ["failed 1", "kept 2", "committed 2", "committed 3"]);
         assert_eq!(scribe.shared.queue.len(), 0);
         let reader = LedgerReader::open(&path).unwrap();
         let page = reader.entries(&Filter::default(), Order::OldestFirst, None, 9).unwrap();
-        assert_eq!(page.entries.into_iter().map(|recorded| recorded.entry).collect::<Vec<_>>(), entries);
+        let mut expected = entries;
+        expected[2].become_unrecorded();
+        assert_eq!(page.entries.into_iter().map(|recorded| recorded.entry).collect::<Vec<_>>(), expected);
+        reader.verify(None, |finding| panic!("{finding}"), |_| {}).unwrap();
     }
 }
