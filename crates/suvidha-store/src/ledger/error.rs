@@ -80,6 +80,15 @@ pub enum LedgerError {
         /// The other one's process id, if it could be read.
         holder: Option<u32>,
     },
+    /// The file has a second name, under which another gateway would write it past our lock, with a log of its own.
+    #[error(
+        "the ledger {} has another name besides (a hard link); remove that, or copy the file where a copy is wanted",
+        path.display()
+    )]
+    Linked {
+        /// The file.
+        path: PathBuf,
+    },
     /// What the file says does not fit together, or cannot be read.
     #[error(
         "the ledger {} is damaged: {what}. Nothing was changed. Keep a copy of the file as it is; \

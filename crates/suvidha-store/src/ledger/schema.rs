@@ -48,6 +48,9 @@ pub(super) fn open(
 ) -> Result<(Connection, Identity), LedgerError> {
     let mut connection =
         LEDGER.open(path, WRITERS_PATIENCE).map_err(|failure| LedgerError::opening(path, failure))?;
+    if names(path) > 1 {
+        return Err(LedgerError::Linked { path: path.to_owned() });
+    }
     let failed = |error| LedgerError::of(path, error);
     let identity = match identity(&connection).map_err(failed)? {
         Some(identity) => identity,
@@ -60,6 +63,17 @@ pub(super) fn open(
     // What cannot be written shall not wait for the first call to show: SQLite opens a read-only file without a word.
     connection.execute_batch("BEGIN IMMEDIATE; UPDATE head SET seq = seq; COMMIT").map_err(failed)?;
     Ok((connection, identity))
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+fn names(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(1, |file| std::os::unix::fs::MetadataExt::nlink(&file))
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> u64 {
+    1
 }
 
 /// Opens it once more, after a failure. It must be the same.

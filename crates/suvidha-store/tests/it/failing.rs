@@ -16,7 +16,7 @@ use crate::counter::{Counter, Witness, asp};
 #[test]
 fn a_second_writer_is_refused_by_name_of_the_file_and_the_first_ones_process() {
     let counter = Counter::new();
-    let (writer, _) = counter.start();
+    let (writer, witness) = counter.start();
     let refused = counter.open().err().unwrap();
     assert_eq!(
         refused.to_string(),
@@ -31,8 +31,81 @@ fn a_second_writer_is_refused_by_name_of_the_file_and_the_first_ones_process() {
     std::os::unix::fs::symlink(counter.path(), &link).unwrap();
     let refused = Ledger::open(&link, Sandbox, counter.seam()).err().unwrap();
     assert!(matches!(refused, LedgerError::Held { .. }), "{refused}");
+    let hard_link = counter.directory.path().join("hard-link.sqlite");
+    std::fs::hard_link(counter.path(), &hard_link).unwrap();
+    let refused = Ledger::open(&hard_link, Sandbox, counter.seam()).err().unwrap();
+    assert!(matches!(refused, LedgerError::Linked { .. }), "{refused}");
+    let ticket = writer.submit(counter.a_call(), Release::Held);
+    witness.wait(|told| told.committed >= ticket);
     writer.stop().unwrap();
+    std::fs::remove_file(hard_link).unwrap();
     counter.open().unwrap();
+}
+
+/// Whoever tidies up takes the lock away, and another gateway starts: one of the two writes, and no entry twice.
+#[test]
+fn without_its_lock_a_ledger_still_has_one_chain() {
+    let counter = Counter::new();
+    let (first, of_first) = counter.start();
+    std::fs::remove_file(counter.path().with_file_name("sandbox.sqlite.lock")).unwrap();
+    let (second, of_second) = counter.start();
+    let ticket = first.submit(counter.a_call(), Release::Held);
+    of_first.wait(|told| told.committed >= ticket);
+    second.submit(counter.a_call(), Release::Held);
+    of_second.wait(|told| !told.failed.is_empty());
+    let ticket = first.submit(counter.a_call(), Release::Held);
+    of_first.wait(|told| told.committed >= ticket);
+    second.stop().unwrap_err();
+    first.stop().unwrap();
+    let verified = counter.reader().verify(None, |finding| panic!("{finding}"), |_| {}).unwrap();
+    assert_eq!(verified.entries, 2);
+}
+
+/// Also while months are removed.
+#[test]
+fn beside_a_writer_at_full_speed_there_are_no_findings() {
+    let counter = Counter::new();
+    let days =
+        ["2026-08-31T18:29:59Z", "2026-09-30T18:29:59Z", "2026-10-31T18:29:59Z", "2026-11-22T10:00:00Z"];
+    let call = |day: &str, number: u64| Entry {
+        at: day.parse().unwrap(),
+        aspid: Some(asp(1 + number % 3)),
+        units: number % 4,
+        ..counter.a_call()
+    };
+    counter.written((0..6_000).map(|number| call(days[usize::from(number >= 3_000)], number)));
+    let noted = counter.reader().head().unwrap();
+    let one = Months(NonZeroU16::new(1).unwrap());
+    let writer = counter.open().unwrap().start(Duration::ZERO, Some(one), Arc::<Witness>::default()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for number in 0_u64.. {
+                if done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                // Calls that end out of order, on either side of midnight and of the month.
+                writer.submit(call(days[2 + (number % 7 == 0) as usize], number), Release::Done);
+                if writer.queued() > 500 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        let (mut rounds, mut removed) = (0, false);
+        while rounds < 5 || !removed {
+            let mut findings = Vec::new();
+            let verified = counter.reader().verify(Some(noted), |f| findings.push(f.to_string()), |_| {});
+            if verified.is_err() || !findings.is_empty() || rounds > 2_000 {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("round {rounds}: {findings:?} {verified:?}");
+            }
+            rounds += 1;
+            removed = verified.unwrap().anchor.seq == 6_000;
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    writer.stop().unwrap();
+    counter.reader().verify(Some(noted), |finding| panic!("{finding}"), |_| {}).unwrap();
 }
 
 #[test]
