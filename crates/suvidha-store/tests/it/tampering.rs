@@ -230,6 +230,10 @@ fn sums_that_were_made_up_are_found() {
             "the units charged to ASP 0000000001 does not fit the entries: they come to 30 units, kept is 130 units",
         ),
         (
+            "INSERT INTO account VALUES (char(27) || '[2J', 1, 1)".to_owned(),
+            "the units charged to ASP \\u{1b}[2J does not fit the entries: they come to 0 units, kept is 1 units",
+        ),
+        (
             "INSERT INTO quarter VALUES (1, 1, 1)".to_owned(),
             "what is kept of the day \"1970-01-01\" does not fit the entries: they come to none behind entry 0, kept \
              is some",

@@ -1,7 +1,7 @@
 //! Rows in the form that was asked for, page by page, so that any number of them goes through the same memory.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::marker::PhantomData;
 
 use clap::ValueEnum;
@@ -192,6 +192,39 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// Standard output. Where it is a terminal nothing reaches it as a command, whatever the form; programs get what was sent.
+pub(crate) struct Screen<W: Write> {
+    out: BufWriter<W>,
+    terminal: bool,
+}
+
+impl Screen<Stdout> {
+    /// The one that this process has.
+    pub(crate) fn stdout() -> Self {
+        let out = io::stdout();
+        Self { terminal: out.is_terminal(), out: BufWriter::new(out) }
+    }
+}
+
+impl<W: Write> Write for Screen<W> {
+    /// Each piece has whole characters: every form writes whole texts.
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if !self.terminal {
+            return self.out.write(piece);
+        }
+        for line in String::from_utf8_lossy(piece).split_inclusive(['\r', '\n']) {
+            let text = line.trim_end_matches(['\r', '\n']);
+            self.out.write_all(printable(text).as_bytes())?;
+            self.out.write_all(&line.as_bytes()[text.len()..])?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -260,6 +293,24 @@ mod tests {
         assert_eq!(text(Format::Csv, &[]), "name,units,admitted,at\r\n");
         let empty = written(Format::Parquet, &[]);
         assert!(empty.starts_with(b"PAR1") && empty.ends_with(b"PAR1"));
+    }
+
+    #[test]
+    fn no_form_sends_a_terminal_what_a_stranger_sent() {
+        let page: &[Line] = &[Line("\u{1b}[2J\u{9b}31m\u{202e}é, \"x\"\nb", Some(1), true, AT)];
+        for format in [Format::Table, Format::Json, Format::Csv] {
+            let shown = |terminal| {
+                let mut sheet =
+                    Sheet::begin(format, Screen { out: BufWriter::new(Vec::new()), terminal }).unwrap();
+                sheet.page(page).unwrap();
+                String::from_utf8(sheet.finish().unwrap().out.into_inner().unwrap()).unwrap()
+            };
+            let on_terminal = shown(true);
+            let commands = |c: char| (c.is_control() && c != '\r' && c != '\n') || c == '\u{202e}';
+            assert!(!on_terminal.contains(commands), "{on_terminal:?}");
+            assert!(on_terminal.contains("31m") && on_terminal.contains('é'), "{on_terminal:?}");
+            assert_eq!(shown(false), text(format, &[page]), "programs get what was sent");
+        }
     }
 
     #[test]

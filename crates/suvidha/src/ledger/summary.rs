@@ -1,6 +1,5 @@
 //! `suvidha ledger summary`: what the calls of a time come to.
 
-use std::io::{self, BufWriter};
 use std::marker::PhantomData;
 
 use clap::{Args, ValueEnum};
@@ -9,7 +8,7 @@ use suvidha_store::ledger::{By, Filter, LedgerReader, Totals};
 
 use super::columns::{Cell, Column, Kind, Row};
 use super::filter::FilterOptions;
-use super::forms::{Format, Printed, Sheet, Shown, Tabled};
+use super::forms::{Format, Printed, Screen, Sheet, Shown, Tabled};
 use super::moment::Month;
 use super::place::LedgerPlace;
 use super::target::Stopped;
@@ -164,7 +163,7 @@ fn show<K: Key>(reader: &LedgerReader, filter: &Filter, format: Format) -> Resul
         lines.push(line(Some("all calls".to_owned()), all.map_or_else(Totals::default, |all| all.totals)));
     }
     let show = || {
-        let mut sheet = Sheet::begin(format, BufWriter::new(io::stdout()))?;
+        let mut sheet = Sheet::begin(format, Screen::stdout())?;
         sheet.page(&lines)?;
         sheet.finish()?;
         Ok(())

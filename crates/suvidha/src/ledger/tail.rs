@@ -1,6 +1,6 @@
 //! `suvidha ledger tail`: the last entries, and those to come, for as long as somebody reads them.
 
-use std::io::{self, BufWriter, Stdout};
+use std::io::Stdout;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use suvidha_store::ledger::{Filter, LedgerReader, Order, Recorded, Seq};
 use super::export::Pages;
 use super::filter::FilterOptions;
 use super::follow::Follower;
-use super::forms::{Printed, Sheet};
+use super::forms::{Printed, Screen, Sheet};
 use super::place::LedgerPlace;
 use super::target::Stopped;
 use crate::exit::Failure;
@@ -53,7 +53,7 @@ impl Tail {
         let head = reader.head()?.seq;
         let last = last(&reader, &filter, head, self.lines as usize)?;
         let show = || {
-            let mut sheet = Sheet::begin(format, BufWriter::new(io::stdout()))?;
+            let mut sheet = Sheet::begin(format, Screen::stdout())?;
             sheet.page(&last)?;
             if self.follow {
                 follow(Follower::new(place, reader, head), &filter, &mut sheet)?;
@@ -81,7 +81,7 @@ fn last(reader: &LedgerReader, filter: &Filter, head: Seq, count: usize) -> Resu
 fn follow(
     mut follower: Follower,
     filter: &Filter,
-    sheet: &mut Sheet<Recorded, BufWriter<Stdout>>,
+    sheet: &mut Sheet<Recorded, Screen<Stdout>>,
 ) -> Result<(), Stopped> {
     let mut told = None;
     loop {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use suvidha_store::ledger::Recorded;
 use tokio::runtime::Builder;
 
-use super::forms::{Format, Sheet};
+use super::forms::{Format, Screen, Sheet};
 use crate::exit::{Exit, Failure};
 use crate::files::Draft;
 use crate::output::{Answer, Output};
@@ -82,7 +82,7 @@ impl Target {
 
     fn write_out(&self, pages: Pages<'_>) -> Result<(), Failure> {
         let mut write = || {
-            let mut sheet = Sheet::begin(self.format, BufWriter::new(io::stdout()))?;
+            let mut sheet = Sheet::begin(self.format, Screen::stdout())?;
             while let Some(page) = pages()? {
                 sheet.page(&page)?;
             }

@@ -192,7 +192,7 @@ impl fmt::Display for Finding {
                         write!(f, "the usage of {day}, ASP {aspid:?}, API {api:?}")?
                     }
                     Sum::Day { day } => write!(f, "what is kept of the day {day:?}")?,
-                    Sum::Account { aspid } => write!(f, "the units charged to ASP {aspid}")?,
+                    Sum::Account { aspid } => write!(f, "the units charged to ASP {}", aspid.escape_debug())?,
                     Sum::Quarter { begins } => {
                         write!(f, "the place of the quarter of an hour from {begins}")?
                     }
