@@ -397,7 +397,7 @@ mod tests {
     fn when_the_one_that_watches_the_clock_goes_another_does() {
         run(async {
             let gate = gate();
-            let ceiling = Ceiling { per_second: Some(20), wait_ms: 20_000, ..Ceiling::default() };
+            let ceiling = Ceiling { per_second: Some(2), wait_ms: 20_000, ..Ceiling::default() };
             let enter = |number| {
                 let gate = Arc::clone(&gate);
                 tokio::spawn(async move { gate.enter(&ceiling, asp(number)).await.is_ok() })

@@ -34,13 +34,15 @@ impl Rate {
         Self { share, burst: MINUTE }
     }
 
-    /// So many a second in the long run, and `burst` at once after a rest; if it is not given, what a tenth of a second
-    /// brings. So in ten seconds there are never more than one in a hundred above the rate.
+    /// So many a second in the long run, and `burst` at once after a rest. If it is not given: what a tenth of a second
+    /// brings, so that in ten seconds there is never more than one in a hundred above the rate; but at slow rates up to five,
+    /// since programs come with a few calls at once, and no more than a second brings.
     pub(crate) fn per_second(events: u32, burst: Option<u32>) -> Self {
+        const FEW: u32 = 5;
         let events = events.max(1);
         // Rounded up, so that there are never more than were allowed.
         let share = (SECOND + i64::from(events) - 1) / i64::from(events);
-        Self { share, burst: share * i64::from(burst.unwrap_or(events / 10).max(1)) }
+        Self { share, burst: share * i64::from(burst.unwrap_or((events / 10).max(events.min(FEW))).max(1)) }
     }
 
     /// How many there may be at once.
@@ -238,6 +240,14 @@ mod tests {
             taken += at_once;
         }
         assert!((990..=1010).contains(&taken), "{taken} in ten seconds");
+    }
+
+    #[test]
+    fn a_burst_that_is_not_given_is_a_tenth_of_the_rate_or_a_few() {
+        for (events, most) in [(0, 1), (1, 1), (2, 2), (5, 5), (49, 5), (59, 5), (60, 6), (100, 10), (5000, 500)] {
+            assert_eq!(Rate::per_second(events, None).most(), most, "at {events} a second");
+        }
+        assert_eq!(Rate::per_second(5, Some(1)).most(), 1, "what is agreed goes first");
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub struct AspLimits {
     pub mode: LimitMode,
     /// Calls per second, sustained: 1 to 1,000,000. Default: no limit.
     pub per_second: Option<u32>,
-    /// Calls at once after a rest: 1 to 1,000,000. Default: what a tenth of a second brings, and at least 1. It takes
-    /// `per_second`.
+    /// Calls at once after a rest: 1 to 1,000,000. Default: a tenth of `per_second`, but at least 5 or, where that is
+    /// less, `per_second` itself. It takes `per_second`.
     pub burst: Option<u32>,
     /// Calls under way at once: 1 to 1,000,000. Default: no limit.
     pub concurrent: Option<u32>,
@@ -68,7 +68,8 @@ pub enum LimitMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ceiling {
-    /// Calls per second, sustained: 1 to 1,000,000. At once, as many as a tenth of a second brings. Default: no ceiling.
+    /// Calls per second, sustained: 1 to 1,000,000. At once, as many as for [`AspLimits::burst`] by
+    /// default. Default: no ceiling.
     pub per_second: Option<u32>,
     /// Calls under way at GSTN at once: 1 to 1,000,000. Default: no ceiling.
     pub concurrent: Option<u32>,

@@ -52,6 +52,15 @@ fn a_hundred_a_second_come_at_most_ten_at_once() {
 }
 
 #[test]
+fn at_a_slow_rate_a_few_calls_may_come_at_once() {
+    let gstn = StandIn::content();
+    let (clock, stage) = limited(&gstn, AspLimits { per_second: Some(5), ..AspLimits::default() });
+    assert_eq!([(); 6].map(|()| stage.get(PATH, "").status), [200, 200, 200, 200, 200, 429]);
+    clock.advance(200);
+    assert_eq!([(); 2].map(|()| stage.get(PATH, "").status), [200, 429]);
+}
+
+#[test]
 fn by_the_real_clock_too_there_are_not_more_than_allowed() {
     let gstn = StandIn::content();
     let limits = AspLimits { per_second: Some(50), ..AspLimits::default() };

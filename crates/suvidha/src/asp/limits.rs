@@ -38,7 +38,7 @@ struct Change {
     #[arg(long, value_name = "N|none|default", value_parser = at_once)]
     per_second: Option<Wanted>,
     /// Calls that may come at once before the rate is kept to. It goes with --per-second: a rate that is set without it lets
-    /// through at once what a tenth of a second brings, whatever the environment's burst
+    /// through at once a tenth of it, but at least 5 (or the whole rate, where that is less), whatever the environment's burst
     #[arg(long, value_name = "N|default", value_parser = burst)]
     burst: Option<Wanted>,
     /// Calls under way at once
