@@ -244,7 +244,9 @@ mod tests {
 
     #[test]
     fn a_burst_that_is_not_given_is_a_tenth_of_the_rate_or_a_few() {
-        for (events, most) in [(0, 1), (1, 1), (2, 2), (5, 5), (49, 5), (59, 5), (60, 6), (100, 10), (5000, 500)] {
+        for (events, most) in
+            [(0, 1), (1, 1), (2, 2), (5, 5), (49, 5), (59, 5), (60, 6), (100, 10), (5000, 500)]
+        {
             assert_eq!(Rate::per_second(events, None).most(), most, "at {events} a second");
         }
         assert_eq!(Rate::per_second(5, Some(1)).most(), 1, "what is agreed goes first");

@@ -94,7 +94,7 @@ fn row(entry: &Entry) -> [Cell<'_>; COLUMNS.len()] {
         milliseconds(entry.total_us),
         Cell::maybe(entry.plan.map(PlanKind::as_str)),
         Cell::number(entry.units),
-        Cell::number(u8::from(entry.admitted)),
+        Cell::Flag(entry.admitted),
     ]
 }
 

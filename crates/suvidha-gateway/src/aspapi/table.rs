@@ -27,6 +27,8 @@ impl Format {
 pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     Number(i128),
+    /// `true` or `false`, in both forms.
+    Flag(bool),
     Nothing,
 }
 
@@ -94,6 +96,7 @@ impl Table {
                     match cell {
                         Cell::Text(text) => self.json_text(&text),
                         Cell::Number(number) => self.written.extend_from_slice(number.to_string().as_bytes()),
+                        Cell::Flag(flag) => self.written.extend_from_slice(flag.to_string().as_bytes()),
                         Cell::Nothing => self.written.extend_from_slice(b"null"),
                     }
                 }
@@ -129,6 +132,7 @@ impl Table {
             match cell {
                 Cell::Text(text) => self.csv_text(&text),
                 Cell::Number(number) => self.written.extend_from_slice(number.to_string().as_bytes()),
+                Cell::Flag(flag) => self.written.extend_from_slice(flag.to_string().as_bytes()),
                 Cell::Nothing => {}
             }
         }
@@ -165,6 +169,11 @@ pub(super) fn single(format: Format, columns: &'static [&'static str], values: V
             table.line(values.into_iter().map(|value| match value {
                 Value::String(text) => Cell::text(text),
                 Value::Null => Cell::Nothing,
+                Value::Bool(flag) => Cell::Flag(flag),
+                Value::Number(number) => match number.as_i128() {
+                    Some(number) => Cell::Number(number),
+                    None => Cell::text(number.to_string()),
+                },
                 other => Cell::text(other.to_string()),
             }));
             table.take()
@@ -202,6 +211,20 @@ mod tests {
         let mut empty = Table::begin(Format::Json, &["Txn"], &[], "Txns");
         empty.end(None);
         assert_eq!(read(&String::from_utf8(empty.take()).unwrap()), json!({"Txns": [], "Next": null}));
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_and_a_number_below_nothing_no_formula() {
+        let row = |format| {
+            let mut table = Table::begin(format, &["A", "B"], &[], "Rows");
+            table.row([Cell::Flag(true), Cell::Flag(false)]);
+            String::from_utf8(table.take()).unwrap()
+        };
+        assert!(row(Format::Json).ends_with("[{\"A\":true,\"B\":false}"), "{}", row(Format::Json));
+        assert_eq!(row(Format::Csv), "A,B\r\ntrue,false\r\n");
+        let one =
+            single(Format::Csv, &["ApiBal", "Unlimited", "Plan"], vec![json!(-4), json!(true), json!("-")]);
+        assert_eq!(String::from_utf8(one).unwrap(), "ApiBal,Unlimited,Plan\r\n-4,true,\"'-\"\r\n");
     }
 
     #[test]

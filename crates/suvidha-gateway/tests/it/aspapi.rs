@@ -130,7 +130,7 @@ fn an_asp_reads_its_own_calls_of_a_day_in_india() {
         "Time": "2026-11-22T00:00:00.000000+05:30", "TxnID": "T0", "GSTIN": "29DEMOS1234D1ZG",
         "UserIP": "203.0.113.7", "AppVer": null, "Method": "PUT", "Api": "taxpayerapi/returns/gstr1", "ApiAction": "RETSAVE",
         "ApiVersion": "v4.1", "HttpStatus": 200, "StatusCd": "1", "ErrCode": null, "ErrOrigin": null, "Outcome": "answered",
-        "BytesIn": 1000, "BytesOut": 200, "GstnMs": 2, "TotalMs": 3, "Plan": "prepaid", "Units": 2, "Admitted": 1,
+        "BytesIn": 1000, "BytesOut": 200, "GstnMs": 2, "TotalMs": 3, "Plan": "prepaid", "Units": 2, "Admitted": true,
     });
     expected["RequestID"] = first["RequestID"].clone();
     assert!(uuid::Uuid::parse_str(first["RequestID"].as_str().unwrap()).is_ok());
@@ -275,7 +275,7 @@ fn calls_about_itself_have_a_limit_of_their_own_and_cost_nothing() {
     let own: Vec<_> = rows.iter().filter(|row| row["Api"].as_str().unwrap().starts_with("aspapi/")).collect();
     assert_eq!(own.len(), 4, "each is recorded: {rows:#?}");
     for row in own {
-        assert_eq!((&row["Units"], &row["Admitted"], &row["Plan"]), (&json!(0), &json!(0), &Value::Null));
+        assert_eq!((&row["Units"], &row["Admitted"], &row["Plan"]), (&json!(0), &json!(false), &Value::Null));
     }
 }
 
