@@ -1,4 +1,5 @@
-//! CSV as RFC 4180 has it: a line of headings, lines ending in CR LF, quotes where a value needs them.
+//! CSV as RFC 4180 has it: a line of headings, lines ending in CR LF, quotes where a value needs them. And no text in it is a
+//! formula, by the same rule as in the lists that the gateway gives ASPs.
 
 use std::io::{self, Write};
 
@@ -31,12 +32,15 @@ fn write_line<'a>(out: &mut impl Write, cells: impl Iterator<Item = Cell<'a>>) -
     out.write_all(b"\r\n")
 }
 
-/// An empty text is quoted, to be told apart from no text at all.
+/// An empty text is quoted, to be told apart from no text at all. One that a spreadsheet would take for a formula gets an
+/// apostrophe before it: what an ASP sent as its `txn` shall not run on the desk of its operator.
 fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
-    if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if !formula && !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
         return out.write_all(text.as_bytes());
     }
-    write!(out, "\"{}\"", text.replace('"', "\"\""))
+    let guard = if formula { "'" } else { "" };
+    write!(out, "\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 #[cfg(test)]
@@ -50,11 +54,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_needs_quotes_gets_them() {
+    fn only_what_needs_quotes_gets_them_and_no_text_is_a_formula() {
         let words = ["plain", "a,b", "say \"so\"", "two\r\nlines", ""];
         assert_eq!(
             line(words.map(|word| Cell::text(Some(word))).to_vec()),
             "plain,\"a,b\",\"say \"\"so\"\"\",\"two\r\nlines\",\"\"\r\n"
+        );
+        let formulas = ["=1+1", "+91", "-1", "@SUM(A1)", "\tx", "=\"a\",b", "a=b"];
+        assert_eq!(
+            line(formulas.map(|word| Cell::text(Some(word))).to_vec()),
+            "\"'=1+1\",\"'+91\",\"'-1\",\"'@SUM(A1)\",\"'\tx\",\"'=\"\"a\"\",b\",a=b\r\n"
         );
         let at = "2026-11-22T10:15:30.000001Z".parse().unwrap();
         assert_eq!(
