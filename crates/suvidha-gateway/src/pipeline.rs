@@ -95,9 +95,6 @@ pub(crate) async fn answer(
     let closes =
         version < Version::HTTP_2 && (draining || !read_to_its_end(body, waits_for_leave, record).await);
     let mut response = recorded(response, &mut settlement).await;
-    if let Some(notice) = settlement.record.notice {
-        notice.write(response.headers_mut());
-    }
     if closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -141,9 +141,8 @@ impl Record {
         self.error_cd = Some(error.code().to_owned());
         self.origin = Some(error.origin());
         self.detail = error.detail().map(str::to_owned);
-        if error.kind().is_gstn_failing() {
-            self.verdict = self.verdict.min(Verdict::Forwarded);
-        }
+        // Whatever GSTN said, the ASP did not get it whole.
+        self.verdict = self.verdict.min(Verdict::Forwarded);
     }
 
     /// It may be forwarded.

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use gstn::AspId;
 use jiff::Timestamp;
 use suvidha_gateway::config::{ChargeRule, Config};
 use suvidha_seam::{ManualClock, Seam, SystemRng};
+use suvidha_store::ledger::Outcome;
 use suvidha_store::{Plan, PlanKind, Registry, TopUp};
 
 use crate::asp::Asp;
@@ -205,4 +207,22 @@ fn a_call_that_could_not_be_recorded_gives_its_credit_back() {
     assert!(stage.soon(|stage| stage.get(PATH, "").status == 200));
     stage.get(PATH, "").is_refusal("GSP019", 402);
     assert_eq!(charged(&stage).iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn an_answer_that_we_cut_off_is_free() {
+    let beginning = [&b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n"[..], &[b' '; 1000]].concat();
+    let gstn = StandIn::new(move |_| Act::Answer(beginning.clone()));
+    let (_clock, stage) = with_units(&gstn, 1, |_| ());
+    let mut asp = stage.connect();
+    asp.send(stage.request("GET", PATH, "", ""));
+    assert_eq!(asp.read_head().status, 200);
+    let ledger = stage.ledger();
+    let report = stage.running.drain(Duration::from_millis(100));
+    assert_eq!(report.aborted, 1);
+    let entry = &stage::entries_in(&ledger)[0].entry;
+    assert_eq!(
+        (entry.outcome, entry.error_cd.as_deref(), entry.units),
+        (Outcome::BrokenOff, Some("GSP641"), 0)
+    );
 }
