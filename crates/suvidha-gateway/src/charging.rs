@@ -1,5 +1,6 @@
 //! What a call costs: by the configuration, and else by the catalogue.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::config::Charging;
@@ -26,16 +27,22 @@ impl Prices {
         prices
     }
 
-    /// Units that a call to `target` costs, whose query names `action`.
-    pub(crate) fn cost(&self, target: &Target, action: Option<&str>) -> u64 {
-        let set = if self.of.is_empty() { None } else { self.set(target, action) };
-        u64::from(set.unwrap_or_else(|| target.api.map_or(1, |api| api.cost)))
+    /// Units that a call to `target` costs that names `actions`, in its query or in a header: of several, what the dearest
+    /// does. An action that stands in the body is known from the catalogue, where the path has no other.
+    pub(crate) fn cost<'a>(&self, target: &Target, actions: impl Iterator<Item = Cow<'a, str>>) -> u64 {
+        let usual = target.api.map_or(1, |api| api.cost);
+        if self.of.is_empty() {
+            return u64::from(usual);
+        }
+        let of_catalogue = target.api.and_then(|api| api.action).map(Cow::Borrowed);
+        let costs =
+            actions.chain(of_catalogue).map(|action| self.set(target, Some(&*action)).unwrap_or(usual));
+        u64::from(costs.max().unwrap_or_else(|| self.set(target, None).unwrap_or(usual)))
     }
 
-    /// What is configured for the path that was called or, where the catalogue knows the API, for its usual one. An action
-    /// that stands in the body is known from the catalogue, where the path has no other.
+    /// What is configured for the path that was called or, where the catalogue knows the API, for its usual one.
     fn set(&self, target: &Target, action: Option<&str>) -> Option<u32> {
-        let action = action.or(target.api.and_then(|api| api.action)).map(str::to_ascii_lowercase);
+        let action = action.map(str::to_ascii_lowercase);
         let called = format!("{}/{}", target.family, target.name).to_ascii_lowercase();
         let usual = target.api.map(|api| format!("{}/{}", api.family, api.path));
         [Some(called), usual].into_iter().flatten().find_map(|path| {
@@ -63,7 +70,7 @@ mod tests {
         let family = Family::TaxpayerApi;
         let api = catalogue::find(family, path, method, action);
         let target = Target { family, name: path.to_owned(), path: format!("/taxpayerapi/v1.0/{path}"), api };
-        prices.cost(&target, action)
+        prices.cost(&target, action.map(Cow::Borrowed).into_iter())
     }
 
     #[test]

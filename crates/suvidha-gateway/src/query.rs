@@ -9,7 +9,16 @@ pub(crate) fn decoded(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
 }
 
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    if text.contains('+') {
+        percent_decoded(&text.replace('+', " ")).into_owned().into()
+    } else {
+        percent_decoded(text)
+    }
+}
+
+/// `text` decoded, a plus being a plus. What is not encoded rightly stays as it is.
+pub(crate) fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
         return text.into();
     }
     let (mut decoded, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
@@ -19,7 +28,6 @@ fn decode(text: &str) -> Cow<'_, str> {
                 (Some(high), Some(low)) => (high << 4 | low, after),
                 _ => (b'%', &rest[1..]),
             },
-            (b'+', after) => (b' ', after),
             (byte, after) => (*byte, after),
         };
         decoded.push(byte);
@@ -65,6 +73,7 @@ mod tests {
             assert_eq!(decoded(odd).0, odd.replace('+', " "), "{odd:?}");
         }
         assert_eq!(decoded("a=%ff").1, "%ff", "no UTF-8");
+        assert_eq!(percent_decoded("a+%62"), "a+b");
     }
 
     proptest! {

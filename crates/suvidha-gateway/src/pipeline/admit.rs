@@ -4,18 +4,19 @@
 //! It refuses what cannot be right and leaves the rest to GSTN, unless strict header checks are asked for. Then it asks what
 //! is scarce: is GSTN there at all, do the ASP's balance and limits allow it, and is it the ASP's turn.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use gstn::catalogue::Family;
-use gstn::headers::GstnHeaders;
+use gstn::headers::{ACTION, GstnHeaders};
 use http::Method;
 use http::request::Parts;
 use suvidha_store::{AspEntry, AspStatus};
 
 use super::forward::PASSED_ON;
 use super::identify::Identified;
-use super::route::Target;
+use super::route::{Target, actions};
 use super::settle::Record;
 use super::{Call, Visit};
 use crate::accounts::{Ask, Measure, Refusal};
@@ -53,7 +54,7 @@ pub(crate) async fn admit(
         terms: asp.terms(site.environment),
         defaults: &site.asp_limits,
         family: call.stage.target().family,
-        cost: site.prices.cost(call.stage.target(), record.action.as_deref()),
+        cost: site.prices.cost(call.stage.target(), named_actions(&call.head)),
         rule: site.charge_rule,
     };
     let (hold, notice) = door.accounts.admit(asp.aspid, &ask).map_err(|refusal| {
@@ -64,6 +65,13 @@ pub(crate) async fn admit(
     let turn = turn.map_err(|_| Error::new(Kind::NoTurn).after(AFTER_WAITING))?;
     record.admit(hold, turn, notice);
     Ok(call.advance(|identified| Admitted(identified.into_target())))
+}
+
+/// Every action that the head of a call names. Which of several GSTN takes is not ours to know.
+fn named_actions(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
+    let in_header = head.headers.get(ACTION).and_then(|action| action.to_str().ok()).map(str::trim);
+    let in_header = in_header.filter(|action| !action.is_empty()).map(Cow::Borrowed);
+    actions(head.uri.query()).chain(in_header)
 }
 
 fn refused(refusal: &Refusal) -> Error {

@@ -1,6 +1,8 @@
 //! Second, because what a call is for decides what is asked of its caller: our own endpoints ask for nothing, GetKey for a
 //! signature, and a path that leads nowhere needs no credentials.
 
+use std::borrow::Cow;
+
 use gstn::catalogue::{self, Api, Family, Location};
 use http::Method;
 use http::request::Parts;
@@ -11,6 +13,7 @@ use super::{Call, Visit};
 use crate::aspapi::Question;
 use crate::error::{Error, Kind};
 use crate::own::Endpoint;
+use crate::query;
 
 /// The prefixes under which the GSPs that we stand in for offer GSTN's paths.
 const PREFIXES: [&[&str]; 2] = [&["gsp", "api"], &["api"]];
@@ -55,7 +58,8 @@ pub(crate) struct Target {
     pub(crate) path: String,
     /// `None`: the catalogue does not know it. GSTN adds APIs every month.
     pub(crate) api: Option<&'static Api>,
-    /// After family and version, as sent, such as `returns/gstr1`.
+    /// After family and version, such as `returns/gstr1`: decoded, and without what follows a semicolon in a segment, so that
+    /// no spelling of a path makes another API of it.
     pub(crate) name: String,
 }
 
@@ -153,19 +157,21 @@ fn is_version(segment: &str) -> bool {
 
 fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
     let unknown = || Error::new(Kind::UnknownPath);
-    let folded = segments.join("/");
+    let names: Vec<_> =
+        segments.iter().map(|segment| name(segment)).filter(|name| !name.is_empty()).collect();
+    let folded = names.join("/");
     let Location { family, version, path } = catalogue::locate(&folded).ok_or_else(unknown)?;
     if path.is_empty() {
         return Err(unknown());
     }
-    if segments[1].eq_ignore_ascii_case("dec") {
+    if names[1].eq_ignore_ascii_case("dec") {
         let words = "Plain mode (/dec/) is not offered here; calls are passed through encrypted.";
         return Err(Error::saying(Kind::UnknownPath, words));
     }
-    let action = action(head.uri.query());
-    let api = catalogue::find(family, path, head.method.as_str(), action);
+    let action = actions(head.uri.query()).next();
+    let api = catalogue::find(family, path, head.method.as_str(), action.as_deref());
     record.version = version.map(str::to_owned);
-    record.action = action.filter(|action| action.len() <= LONGEST_ACTION).map(str::to_owned);
+    record.action = action.filter(|action| action.len() <= LONGEST_ACTION).map(Cow::into_owned);
     // A file's path is itself a key to the file.
     let shown = if family == Family::Files { "file" } else { path };
     record.api = Some(format!("{family}/{}", shown.chars().take(LONGEST_NAME).collect::<String>()));
@@ -182,11 +188,16 @@ fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
     PREFIXES.iter().find(matches).map_or(segments, |prefix| &segments[prefix.len()..])
 }
 
-/// The action in the query, in letters and digits only. The body may name another; it is not ours to read.
-fn action(query: Option<&str>) -> Option<&str> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let mut actions = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("action")).map(|(_, action)| action);
-    actions.next().filter(|action| !action.is_empty() && action.bytes().all(|b| b.is_ascii_alphanumeric()))
+/// What a segment names to GSTN: to Java servers, what follows a semicolon is no part of it.
+fn name(segment: &str) -> Cow<'_, str> {
+    query::percent_decoded(segment.split(';').next().unwrap_or_default())
+}
+
+/// The actions in the query, in letters and digits only; as a rule one. The body may name another; it is not ours to read.
+pub(super) fn actions(query: Option<&str>) -> impl Iterator<Item = Cow<'_, str>> {
+    let pairs = query.unwrap_or_default().split('&').map(query::decoded);
+    let actions = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("action")).map(|(_, action)| action);
+    actions.filter(|action| !action.is_empty() && action.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// Refuses only a method that cannot be right: documents and clients disagree about PUT and POST.
@@ -255,9 +266,10 @@ mod tests {
 
     #[test]
     fn an_action_is_taken_from_the_query() {
-        assert_eq!(action(Some("gstin=1&Action=B2B&action=X")), Some("B2B"));
+        let actions = |query| actions(query).collect::<Vec<_>>();
+        assert_eq!(actions(Some("gstin=1&Action=B2B&%61ction=%58")), ["B2B", "X"]);
         for query in [None, Some(""), Some("action="), Some("action=a%20b"), Some("reaction=B2B")] {
-            assert_eq!(action(query), None, "{query:?}");
+            assert_eq!(actions(query), [""; 0], "{query:?}");
         }
     }
 }

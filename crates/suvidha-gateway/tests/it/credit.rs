@@ -226,3 +226,43 @@ fn an_answer_that_we_cut_off_is_free() {
         (Outcome::BrokenOff, Some("GSP641"), 0)
     );
 }
+
+#[test]
+fn no_spelling_of_a_call_makes_it_cheaper() {
+    let gstn = StandIn::content();
+    let (_clock, stage) = with_units(&gstn, 1000, |config| {
+        let costs = [
+            ("taxpayerapi/returns/gstr1", 2),
+            ("taxpayerapi/returns/gstr1 B2B", 5),
+            ("taxpayerapi/returns/gstr1 RETSAVE", 7),
+            ("taxpayerapi/returns/gstr1 FREE", 0),
+        ];
+        config.charging.costs = costs.map(|(api, cost)| (api.to_owned(), cost)).into();
+    });
+    let calls = [
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=%42%32B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?%61ction=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=FREE&action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?Action=FREE&action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=FREE", "action: B2B\r\n", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/%67str1?action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1;a=b?action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v%34.1/returns;x/gstr1/?action=B2B", "", 5),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=FREE", "", 0),
+        ("GET", "/taxpayerapi/v4.1/returns/gstr1?action=", "", 2),
+        ("PUT", "/taxpayerapi/v4.1/returns/gstr1?action=FREE", "", 7),
+    ];
+    for (method, path, headers, units) in calls {
+        let answer = stage.exchange(stage.request(method, path, headers, ""));
+        assert_eq!(answer.status, 200, "{path}");
+        let entry = stage.entry(answer.header("x-request-id").unwrap());
+        assert_eq!(entry.units, units, "{method} {path} {headers:?}");
+        assert_eq!(entry.api.as_deref(), Some("taxpayerapi/returns/gstr1"));
+    }
+    let asked: Vec<_> = gstn.seen().into_iter().map(|seen| seen.line).collect();
+    assert_eq!(
+        asked[6], "GET /taxpayerapi/v4.1/returns/%67str1?action=B2B HTTP/1.1",
+        "GSTN gets what was sent"
+    );
+}
