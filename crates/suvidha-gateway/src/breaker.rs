@@ -2,19 +2,23 @@
 //! call at a time finds out when that is over.
 //!
 //! One for each environment, shared by all threads. It also knows what `/health/gstn` tells.
+//!
+//! What one ASP sends may make GSTN close the connection or say nothing. So that no ASP closes the way to GSTN for the others,
+//! failures of one alone do not open the breaker while others are answered; but that GSTN cannot be reached is nobody's doing.
 
+mod window;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gstn::Environment;
+use gstn::{AspId, Environment};
 use jiff::{SignedDuration, Timestamp};
 use suvidha_seam::Seam;
 use tracing::{info, warn};
 
+use self::window::Window;
 use crate::config;
-
-/// Into how many parts the window of failures is divided, each forgotten as a whole.
-const PARTS: usize = 10;
 
 /// A caller that meets the one probe under way may come again after this.
 const WHILE_PROBING: Duration = Duration::from_secs(1);
@@ -69,8 +73,9 @@ pub(crate) struct Breaker {
 
 struct State {
     gate: Gate,
-    /// Failures in a row.
+    /// Failures in a row, and how many of them each ASP met.
     streak: u32,
+    streak_of: HashMap<Option<AspId>, u32>,
     window: Window,
     last_answer: Option<Timestamp>,
     condition: Condition,
@@ -94,6 +99,7 @@ impl Breaker {
         let state = State {
             gate: Gate::Closed,
             streak: 0,
+            streak_of: HashMap::new(),
             window: Window::default(),
             last_answer: None,
             condition: Condition::Up,
@@ -107,8 +113,8 @@ impl Breaker {
         self.lock().gate.refuses(self.seam.now())
     }
 
-    /// Leave to send one call, whose outcome is to be told; or how long to wait.
-    pub(crate) fn pass(self: &Arc<Self>) -> Result<Pass, Duration> {
+    /// Leave to send one call of `asp`, whose outcome is to be told; or how long to wait.
+    pub(crate) fn pass(self: &Arc<Self>, asp: Option<AspId>) -> Result<Pass, Duration> {
         let now = self.seam.now();
         let mut state = self.lock();
         if let Some(wait) = state.gate.refuses(now) {
@@ -120,7 +126,7 @@ impl Breaker {
             *probe = begun;
         }
         state.look(now);
-        Ok(Pass { breaker: Arc::clone(self), probe: begun })
+        Ok(Pass { breaker: Arc::clone(self), asp, probe: begun })
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -141,7 +147,7 @@ impl Breaker {
         }
     }
 
-    fn answered(&self, probe: bool, rules: &config::Breaker) {
+    fn answered(&self, asp: Option<AspId>, probe: bool, rules: &config::Breaker) {
         let now = self.seam.now();
         let mut state = self.lock();
         state.last_answer = Some(now);
@@ -153,7 +159,8 @@ impl Breaker {
         }
         if matches!(state.gate, Gate::Closed) {
             state.streak = 0;
-            state.window.count(now, rules, false);
+            state.streak_of.clear();
+            state.window.count(now, rules, asp, false);
         }
         state.look(now);
         drop(state);
@@ -163,18 +170,22 @@ impl Breaker {
         }
     }
 
-    fn failed(&self, probe: bool, rules: &config::Breaker) {
+    fn failed(&self, asp: Option<AspId>, probe: bool, rules: &config::Breaker) {
         let now = self.seam.now();
         let mut state = self.lock();
         let opens = match state.gate {
             Gate::Closed => {
                 state.streak = state.streak.saturating_add(1);
-                state.window.count(now, rules, true);
+                let of_asp = state.streak_of.entry(asp).or_default();
+                *of_asp = of_asp.saturating_add(1);
+                state.window.count(now, rules, asp, true);
                 state.is_enough(now, rules)
             }
             Gate::Open { .. } => false,
         };
-        if opens || probe {
+        // A probe that comes too late, when another has closed it, is a failure as any.
+        let stays_open = probe && matches!(state.gate, Gate::Open { .. });
+        if opens || stays_open {
             state.gate = Gate::Open { at: now, rest: rules.rest(), probe: None };
         }
         state.look(now);
@@ -234,7 +245,19 @@ impl State {
         let (calls, failures) = self.window.sum(now);
         let in_a_row = rules.failures > 0 && self.streak >= rules.failures;
         let enough_calls = rules.share > 0 && calls >= u64::from(rules.least);
-        in_a_row || (enough_calls && failures * 100 >= calls * u64::from(rules.share))
+        let is_share =
+            |failures: u64, calls: u64| enough_calls && failures * 100 >= calls * u64::from(rules.share);
+        if !in_a_row && !is_share(failures, calls) {
+            return false;
+        }
+        // Without the ASP that failed most, whose own doing it may be.
+        let (most, others) = self.window.without_the_worst(now);
+        let of_the_worst = most.map_or(0, |asp| self.streak_of.get(&Some(asp)).copied().unwrap_or_default());
+        let streak_of_others = u64::from(self.streak.saturating_sub(of_the_worst));
+        let nobody_is_answered = others.calls == others.failures;
+        nobody_is_answered
+            || (in_a_row && streak_of_others * 2 >= u64::from(rules.failures))
+            || is_share(others.failures, others.calls)
     }
 
     /// Notes since when GSTN has looked as it does.
@@ -256,6 +279,7 @@ impl State {
 /// Leave to send one call. Dropped without a word, it says nothing about GSTN.
 pub(crate) struct Pass {
     breaker: Arc<Breaker>,
+    asp: Option<AspId>,
     /// When it began, if it is one that tries.
     probe: Option<Timestamp>,
 }
@@ -263,12 +287,18 @@ pub(crate) struct Pass {
 impl Pass {
     /// GSTN answered, whatever it said.
     pub(crate) fn answered(mut self, rules: &config::Breaker) {
-        self.breaker.answered(self.probe.take().is_some(), rules);
+        self.breaker.answered(self.asp, self.probe.take().is_some(), rules);
     }
 
     /// No answer came, or one that says that GSTN is down.
     pub(crate) fn failed(mut self, rules: &config::Breaker) {
-        self.breaker.failed(self.probe.take().is_some(), rules);
+        self.breaker.failed(self.asp, self.probe.take().is_some(), rules);
+    }
+
+    /// GSTN could not be reached, whatever was to be sent.
+    pub(crate) fn unreachable(mut self, rules: &config::Breaker) {
+        self.asp = None;
+        self.failed(rules);
     }
 }
 
@@ -277,45 +307,6 @@ impl Drop for Pass {
         if let Some(begun) = self.probe {
             self.breaker.abandoned(begun);
         }
-    }
-}
-
-/// The calls of the last while, and how many of them failed.
-#[derive(Default)]
-struct Window {
-    parts: [Part; PARTS],
-    /// How long a part is, in milliseconds.
-    each: i64,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Part {
-    /// Which part of all time it is.
-    place: i64,
-    calls: u64,
-    failures: u64,
-}
-
-impl Window {
-    fn count(&mut self, now: Timestamp, rules: &config::Breaker, failed: bool) {
-        let each = i64::try_from(rules.window_ms).unwrap_or(i64::MAX) / PARTS as i64;
-        if each != self.each {
-            *self = Self { each: each.max(1), ..Self::default() };
-        }
-        let place = now.as_millisecond() / self.each;
-        let part = &mut self.parts[usize::try_from(place).unwrap_or(0) % PARTS];
-        if part.place != place {
-            *part = Part { place, ..Part::default() };
-        }
-        part.calls += 1;
-        part.failures += u64::from(failed);
-    }
-
-    /// Calls and failures.
-    fn sum(&self, now: Timestamp) -> (u64, u64) {
-        let place = now.as_millisecond() / self.each.max(1);
-        let of_late = self.parts.iter().filter(|part| (0..PARTS as i64).contains(&(place - part.place)));
-        of_late.fold((0, 0), |(calls, failures), part| (calls + part.calls, failures + part.failures))
     }
 }
 
@@ -342,16 +333,21 @@ mod tests {
     }
 
     impl Scene {
+        fn pass_of(&self, asp: u64) -> Pass {
+            let asp = format!("{:010}", 1_000_000_000 + asp).parse().ok();
+            self.breaker.pass(asp).unwrap_or_else(|_| panic!("refused"))
+        }
+
         fn fail(&self) {
-            self.breaker.pass().unwrap_or_else(|_| panic!("refused")).failed(&self.rules);
+            self.pass_of(0).failed(&self.rules);
         }
 
         fn answer(&self) {
-            self.breaker.pass().unwrap_or_else(|_| panic!("refused")).answered(&self.rules);
+            self.pass_of(0).answered(&self.rules);
         }
 
         fn waits(&self) -> Option<u64> {
-            self.breaker.pass().err().map(|wait| wait.as_secs())
+            self.breaker.pass(None).err().map(|wait| wait.as_secs())
         }
 
         fn condition(&self) -> Condition {
@@ -384,10 +380,10 @@ mod tests {
         scene.fail();
         scene.clock.advance(10_000);
         assert_eq!(scene.breaker.health().position, Position::HalfOpen);
-        let probe = scene.breaker.pass().unwrap_or_else(|_| panic!("no probe"));
+        let probe = scene.breaker.pass(None).unwrap_or_else(|_| panic!("no probe"));
         assert_eq!(scene.waits(), Some(1), "while another tries");
         drop(probe);
-        let probe = scene.breaker.pass().unwrap_or_else(|_| panic!("the one before came to nothing"));
+        let probe = scene.breaker.pass(None).unwrap_or_else(|_| panic!("the one before came to nothing"));
         probe.failed(&scene.rules);
         assert_eq!(scene.waits(), Some(10), "the rest begins anew");
         scene.clock.advance(10_000);
@@ -401,11 +397,11 @@ mod tests {
         let scene = scene(in_a_row(1));
         scene.fail();
         scene.clock.advance(10_000);
-        let slow = scene.breaker.pass().unwrap_or_else(|_| panic!("no probe"));
+        let slow = scene.breaker.pass(None).unwrap_or_else(|_| panic!("no probe"));
         scene.clock.advance(9_999);
         assert_eq!(scene.waits(), Some(1));
         scene.clock.advance(1);
-        let another = scene.breaker.pass().unwrap_or_else(|_| panic!("no second probe"));
+        let another = scene.breaker.pass(None).unwrap_or_else(|_| panic!("no second probe"));
         drop(slow);
         assert_eq!(scene.waits(), Some(1), "the second is still under way");
         another.answered(&scene.rules);
@@ -413,9 +409,24 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_fails_late_does_not_open_what_another_has_closed() {
+        let scene = scene(in_a_row(2));
+        scene.fail();
+        scene.fail();
+        scene.clock.advance(10_000);
+        let slow = scene.breaker.pass(None).unwrap_or_else(|_| panic!("no probe"));
+        scene.clock.advance(10_000);
+        scene.answer();
+        slow.failed(&scene.rules);
+        assert_eq!((scene.waits(), scene.condition()), (None, Condition::Degraded), "one failure as any");
+        scene.fail();
+        assert_eq!(scene.waits(), Some(10));
+    }
+
+    #[test]
     fn what_was_sent_before_it_opened_neither_closes_nor_prolongs_it() {
         let scene = scene(in_a_row(1));
-        let passes: Vec<_> = (0..3).filter_map(|_| scene.breaker.pass().ok()).collect();
+        let passes: Vec<_> = (0..3).filter_map(|_| scene.breaker.pass(None).ok()).collect();
         scene.fail();
         scene.clock.advance(5_000);
         let mut passes = passes.into_iter();
@@ -437,6 +448,53 @@ mod tests {
         }
         assert_eq!(scene.waits(), None, "too few to tell");
         scene.fail();
+        assert_eq!(scene.waits(), Some(10));
+    }
+
+    #[test]
+    fn one_asp_does_not_open_it_for_others_who_are_answered() {
+        for rules in [in_a_row(10), config::Breaker { failures: 0, share: 50, least: 10, ..in_a_row(0) }] {
+            let scene = scene(rules);
+            scene.pass_of(1).answered(&scene.rules);
+            for _ in 0..100 {
+                scene.pass_of(2).failed(&scene.rules);
+            }
+            scene.pass_of(3).answered(&scene.rules);
+            assert_eq!((scene.waits(), scene.condition()), (None, Condition::Degraded), "{:?}", scene.rules);
+            for _ in 0..10 {
+                scene.pass_of(2).failed(&scene.rules);
+            }
+            assert_eq!(scene.waits(), None, "{:?}", scene.rules);
+            for asp in [1, 3, 1, 3, 1] {
+                if scene.waits().is_none() {
+                    scene.pass_of(asp).failed(&scene.rules);
+                }
+            }
+            assert_eq!(scene.waits(), Some(10), "now it is not that one's doing: {:?}", scene.rules);
+        }
+    }
+
+    #[test]
+    fn failures_of_one_asp_open_it_when_nobody_else_is_answered_any_more() {
+        let scene = scene(in_a_row(10));
+        scene.pass_of(1).answered(&scene.rules);
+        for _ in 0..10 {
+            scene.pass_of(2).failed(&scene.rules);
+        }
+        assert_eq!(scene.waits(), None);
+        scene.clock.advance(31_000);
+        scene.pass_of(2).failed(&scene.rules);
+        assert_eq!(scene.waits(), Some(10));
+    }
+
+    #[test]
+    fn that_gstn_cannot_be_reached_is_nobodys_doing() {
+        let scene = scene(in_a_row(3));
+        scene.pass_of(1).answered(&scene.rules);
+        for _ in 0..3 {
+            assert_eq!(scene.waits(), None);
+            scene.pass_of(2).unreachable(&scene.rules);
+        }
         assert_eq!(scene.waits(), Some(10));
     }
 

@@ -54,7 +54,8 @@ pub(crate) async fn forward(
     record.request_body = Some(Arc::clone(&flow));
     let authentication = Authentication::of(&call.head, call.stage.target());
     let mut request = request(call, body, upstream, &flow)?;
-    let pass = visit.door.breaker.pass().map_err(|wait| {
+    let aspid = record.asp.as_ref().map(|asp| asp.aspid);
+    let pass = visit.door.breaker.pass(aspid).map_err(|wait| {
         record.refuse();
         Error::new(Kind::GstnIsDown).after(wait)
     })?;
@@ -110,6 +111,7 @@ fn report(pass: Pass, answered: &Result<(Parts, Exchange, Start), Error>, site: 
     match answered {
         Ok((head, ..)) if says_down(head.status) => pass.failed(&site.breaker),
         Ok(_) => pass.answered(&site.breaker),
+        Err(error) if error.kind() == Kind::GstnUnreachable => pass.unreachable(&site.breaker),
         Err(error) if error.kind().is_gstn_failing() => pass.failed(&site.breaker),
         // The ASP broke it off, or we did: that says nothing about GSTN.
         Err(_) => {}

@@ -7,6 +7,7 @@ use suvidha_gateway::config::{AspLimits, Breaker, Timeouts};
 use suvidha_seam::ManualClock;
 
 use crate::asp::Answer;
+use crate::ceiling::another_token;
 use crate::credit::held_clock;
 use crate::ledger::Padlock;
 use crate::log;
@@ -154,4 +155,21 @@ fn a_gateway_that_cannot_record_calls_says_that_it_is_the_trouble() {
     assert_eq!((health.status, &json["gsp"], &json["gstn"]), (503, &"degraded".into(), &"up".into()));
     padlock.open();
     assert!(soon(|| scene.health().json()["gsp"] == "up"));
+}
+
+#[test]
+fn what_one_asp_sends_does_not_close_the_way_for_the_others() {
+    let gstn = StandIn::new(|seen| match seen.header("txn") {
+        Some("rubbish") => Act::AnswerAndClose(Vec::new()),
+        _ => Act::Answer(ok("{}")),
+    });
+    let breaker = Breaker { failures: 3, least: 3, ..Breaker::default() };
+    let stage = stage::set(gstn.address).with(|config| config.breaker = breaker).start();
+    let other = format!("X-CT-Auth-Token: {}\r\n", another_token(&stage));
+    for _ in 0..10 {
+        stage.get(PATH, "txn: rubbish\r\n").is_refusal("GSP099", 502);
+    }
+    assert_eq!(stage.exchange(request("GET", PATH, &other, "")).status, 200);
+    let health = stage.exchange(request("GET", "/health/gstn", "", ""));
+    assert_eq!((health.status, &health.json()["gstn"]), (200, &"degraded".into()));
 }

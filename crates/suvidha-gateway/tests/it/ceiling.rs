@@ -19,7 +19,7 @@ fn under(gstn: &StandIn, ceiling: Ceiling) -> Stage {
 }
 
 /// A token of another ASP, which the gateway knows already.
-fn another_token(stage: &Stage) -> String {
+pub(crate) fn another_token(stage: &Stage) -> String {
     let aspid = an_asp(&stage.registry);
     let token = stage.registry.issue_token(&aspid, Sandbox, NewToken::default()).unwrap();
     let token = token.token.expose().to_owned();
