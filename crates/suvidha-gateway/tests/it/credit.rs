@@ -129,6 +129,18 @@ fn an_operator_may_charge_for_successes_alone_or_for_all_that_was_sent() {
 }
 
 #[test]
+fn an_error_that_comes_in_pieces_is_no_success() {
+    let pieces = r#"{"status_cd":"0","error":{"error_cd":"RET11402"}}"#.bytes();
+    let pieces = pieces.map(|byte| format!("1\r\n{}\r\n", char::from(byte))).collect::<String>();
+    let gstn = StandIn::new(move |_| {
+        Act::Answer(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{pieces}0\r\n\r\n").into())
+    });
+    let (_clock, stage) = with_units(&gstn, 1, |config| config.charging.rule = ChargeRule::Succeeded);
+    assert_eq!(stage.get(PATH, "").status, 200);
+    assert_eq!(charged(&stage), [0]);
+}
+
+#[test]
 fn a_call_that_costs_three_is_refused_with_two_left() {
     let gstn = StandIn::content();
     let (_clock, stage) = with_units(&gstn, 5, |config| {

@@ -7,6 +7,7 @@ use gstn::catalogue::Origin;
 use gstn::envelope::{StatusCd, peek};
 
 use super::consent::Authentication;
+use crate::accounts::Verdict;
 use crate::pipeline::settle::Record;
 
 /// So many bytes of a streamed answer are kept at most. GSTN's errors are shorter.
@@ -70,6 +71,7 @@ fn look(start: &[u8], record: &mut Record) -> bool {
     record.status_cd = seen.status_cd;
     if seen.status_cd.is_some_and(|status_cd| !status_cd.is_success()) {
         record.origin = Some(Origin::Gstn);
+        record.verdict = record.verdict.min(Verdict::Answered);
     }
     let decided = seen.is_success() || (seen.status_cd.is_some() && seen.error_cd.is_some());
     record.error_cd = seen.error_cd.map(|code| code.chars().filter(|c| !c.is_control()).take(40).collect());
