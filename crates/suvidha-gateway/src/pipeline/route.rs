@@ -188,9 +188,12 @@ fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
     PREFIXES.iter().find(matches).map_or(segments, |prefix| &segments[prefix.len()..])
 }
 
-/// What a segment names to GSTN: to Java servers, what follows a semicolon is no part of it.
+/// What a segment names to GSTN: to Java servers, what follows a semicolon is no part of it. What decoded would be more than
+/// visible ASCII names nothing there, and stays as it is, fit for the log.
 fn name(segment: &str) -> Cow<'_, str> {
-    query::percent_decoded(segment.split(';').next().unwrap_or_default())
+    let name = segment.split(';').next().unwrap_or_default();
+    let decoded = query::percent_decoded(name);
+    if decoded.bytes().all(|byte| byte.is_ascii_graphic()) { decoded } else { name.into() }
 }
 
 /// The actions in the query, in letters and digits only; as a rule one. The body may name another; it is not ours to read.
@@ -242,6 +245,16 @@ mod tests {
             "/a%+1",
         ] {
             assert_eq!(segments(path).unwrap_err().code(), "GSP610", "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_segment_has_one_name_however_it_is_spelt_and_none_that_fools_a_terminal() {
+        for spelt in ["gstr1", "%67str1", "gst%721;a=b", "gstr1;"] {
+            assert_eq!(name(spelt), "gstr1");
+        }
+        for kept in ["a%20b", "%C2%9B2J", "%E2%80%AEx", "%ff"] {
+            assert_eq!(name(kept), kept);
         }
     }
 
