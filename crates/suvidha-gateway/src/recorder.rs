@@ -145,9 +145,12 @@ impl Recorder {
         let environment = self.environment.as_str();
         let health = self.health();
         let was_in_trouble = self.in_trouble.swap(health != Health::Writing, Ordering::Relaxed);
+        if health == Health::Writing {
+            // Also after a trouble so short that it was never seen here.
+            self.refusals_kept.store(0, Ordering::Relaxed);
+        }
         match health {
             Health::Writing if was_in_trouble => {
-                self.refusals_kept.store(0, Ordering::Relaxed);
                 let lost = self.refusals_lost();
                 info!(target: "suvidha::gateway", environment, lost, "the ledger is being written again; so many refusals left no entry since the start");
             }
@@ -218,4 +221,21 @@ fn charges(entries: &[Entry]) -> impl Iterator<Item = (AspId, Charge, Timestamp)
         .iter()
         .filter(|entry| entry.units > 0)
         .filter_map(|entry| Some((entry.aspid?, Charge { plan: entry.plan?, units: entry.units }, entry.at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_kept_in_a_short_trouble_do_not_count_for_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config::Ledger::new(directory.path());
+        let seam = Seam::system();
+        let accounts = Arc::new(Accounts::new(seam.clone()));
+        let recorder = Recorder::open(&config, Environment::Sandbox, 1, seam, &accounts).unwrap();
+        recorder.refusals_kept.store(MOST_REFUSALS, Ordering::Relaxed);
+        recorder.tell_health();
+        assert_eq!(recorder.refusals_kept.load(Ordering::Relaxed), 0);
+    }
 }
