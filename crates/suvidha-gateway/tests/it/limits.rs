@@ -12,7 +12,7 @@ use crate::asp::{Answer, Asp};
 use crate::credit::held_clock;
 use crate::log;
 use crate::stage::{self, Sandbox, Stage};
-use crate::stand_in::{Act, StandIn, ok};
+use crate::stand_in::{self, Act, StandIn, ok};
 
 const PATH: &str = "/taxpayerapi/v1.0/returns";
 const SEARCH: &str = "/commonapi/v1.1/search?action=TP";
@@ -183,6 +183,8 @@ fn who_has_no_limit_is_told_of_none_and_refusals_use_up_nothing() {
         assert_eq!(told(&refusal), [None; 3]);
     }
     assert_eq!(stage.get(PATH, "").status, 200);
+    let limits = "ratelimit-limit: 9\r\nratelimit-remaining: 8\r\nRateLimit-Reset: 7\r\n";
+    let gstn = StandIn::new(move |_| Act::Answer(stand_in::answer("200 OK", limits, "{}")));
     let other = crate::stage::stage(gstn.address);
-    assert_eq!(told(&other.get(PATH, "")), [None; 3]);
+    assert_eq!(told(&other.get(PATH, "")), [None; 3], "nor of GSTN's, which are those of all ASPs");
 }

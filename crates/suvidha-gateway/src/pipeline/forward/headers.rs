@@ -41,7 +41,7 @@ pub(in crate::pipeline) const PASSED_ON: [&str; 19] = [
 
 /// Headers of an answer that stay here: those that concern our connection to GSTN alone, those that name
 /// GSTN's servers or bind a client to them, and those that only we may write.
-const KEPT_BACK: [&str; 18] = [
+const KEPT_BACK: [&str; 21] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -60,6 +60,10 @@ const KEPT_BACK: [&str; 18] = [
     "strict-transport-security",
     X_REQUEST_ID,
     X_GSP_ERROR_ORIGIN,
+    // What GSTN allows us is shared by all ASPs, and no ASP's business.
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
 ];
 
 /// With this in place of an address, a desktop program asks us to put in its own.
