@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gstn::catalogue::{Family, Origin};
 use jiff::SignedDuration;
+use proptest::prelude::*;
 use suvidha_store::PlanKind;
 use suvidha_store::ledger::{
     Admitted, AspOpening, By, Consent, ConsentChange, DailyGroup, Entry, Filter, Group, Health, Observer,
@@ -305,4 +306,64 @@ fn the_sessions_of_taxpayers_are_as_the_last_call_left_them() {
     counter.written([change("2026-11-22T14:00:00Z", "29B", "granted")]);
     let again = consent("29B", Some("2026-11-22T14:00:00Z"), None, None);
     assert_eq!(counter.reader().consents(&asp(1), Some(("27A", "asha")), 1).unwrap(), [again]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever was called on which plan, on either side of midnight and of the month: a gateway that starts again knows
+    /// what the entries say.
+    #[test]
+    fn what_a_gateway_opens_with_is_what_the_entries_come_to(
+        calls in proptest::collection::vec(
+            (0..4_u64, 0..6_usize, 0..3_usize, 0..9_u64, any::<bool>(), 0..3_usize), 1..60),
+    ) {
+        const TIMES: [(&str, bool, bool); 6] = [
+            ("2026-10-31T18:29:59.999999Z", false, false),
+            ("2026-10-31T18:30:00Z", false, true),
+            ("2026-11-21T18:29:59.999999Z", false, true),
+            ("2026-11-21T18:30:00Z", true, true),
+            ("2026-11-22T10:15:29Z", true, true),
+            // The clock was ahead for a while.
+            ("2026-11-22T18:30:00Z", false, false),
+        ];
+        const APIS: [(&str, Option<Family>); 3] = [
+            ("taxpayerapi/returns/gstr1", Some(Family::TaxpayerApi)),
+            ("taxpayerapi/ledgers", Some(Family::TaxpayerApi)),
+            ("nowhere/at/all", None),
+        ];
+        const PLANS: [PlanKind; 3] = [PlanKind::Prepaid, PlanKind::Postpaid, PlanKind::Unmetered];
+        let counter = Counter::new();
+        let mut expected = std::collections::BTreeMap::<_, AspOpening>::new();
+        let mut entries = Vec::new();
+        for (number, time, api, units, admitted, plan) in calls {
+            let ((at, today, this_month), (api, family), plan) = (TIMES[time], APIS[api], PLANS[plan]);
+            let aspid = (number > 0).then(|| asp(number));
+            entries.push(Entry {
+                at: at.parse().unwrap(),
+                aspid,
+                api: Some(api.to_owned()),
+                plan: Some(plan),
+                units,
+                admitted,
+                ..counter.a_call()
+            });
+            let Some(aspid) = aspid else { continue };
+            let prepaid = if plan == PlanKind::Prepaid { units } else { 0 };
+            if prepaid == 0 && !this_month {
+                continue;
+            }
+            let of_asp = expected.entry(aspid).or_default();
+            of_asp.prepaid_units += prepaid;
+            if this_month {
+                of_asp.postpaid_units_this_month += if plan == PlanKind::Postpaid { units } else { 0 };
+                let of_family = of_asp.families.entry(family).or_default();
+                of_family.this_month += u64::from(admitted);
+                of_family.today += u64::from(admitted && today);
+            }
+        }
+        counter.written(entries);
+        let opening = counter.open().unwrap().opening().unwrap();
+        prop_assert_eq!(opening.asps, expected);
+    }
 }
