@@ -20,7 +20,7 @@ cargo xtask <verb>
   docs             the API documentation, warnings are errors
   deny             dependencies: licences, bans, sources, advisories (installs cargo-deny if missing)
   fuzz [SECONDS]   every fuzz target, SECONDS each (default 60; installs cargo-fuzz if missing)
-  crash [--runs N] kill -9 of a release build under full load, again and again on N ledgers (default 20), and whether the ledger lost anything
+  crash [--runs N] kill -9 under full load, again and again on N ledgers (default 20), and what was lost; a release build
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
   bench ledger     a ledger of a million entries: what writing and reading it costs
