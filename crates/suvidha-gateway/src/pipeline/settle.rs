@@ -248,6 +248,8 @@ impl Settlement {
         self.ticket = None;
         if written.is_err() {
             self.record.outcome = Some(Outcome::Unrecorded);
+            // The units were given back: see `crate::recorder`.
+            self.record.charge = self.record.charge.map(|charge| Charge { units: 0, ..charge });
         }
         Poll::Ready(written)
     }

@@ -106,6 +106,7 @@ fn what_gstn_answered_and_cannot_be_written_is_withheld() {
             (&settled[0]["outcome"], &settled[0]["error_cd"]),
             (&"unrecorded".into(), &"GSP644".into())
         );
+        assert_eq!(settled[0]["units"], 0, "what could not be recorded is free");
         let entries = stage.entries();
         let entry = &entries[0].entry;
         assert_eq!((entries.len(), entry.outcome, entry.status), (1, Outcome::Unrecorded, Some(503)));
@@ -210,8 +211,8 @@ fn durability_can_be_changed_while_running_and_the_place_cannot() {
             &(|ledger: &mut Ledger| ledger.directory.push("elsewhere")) as &dyn Fn(&mut Ledger),
             "ledger.directory",
         ),
-        (&|ledger| ledger.gather_ms = 7, "ledger.gather_ms"),
-        (&|ledger| ledger.retention_months = Some(12), "ledger.retention_months"),
+        (&|ledger| ledger.gather_ms = 7, "ledger.gather"),
+        (&|ledger| ledger.retention_months = Some(12), "ledger.retention"),
     ] {
         match stage.running.reload(with(change)) {
             Err(StartError::FixedUntilRestart { what }) => assert_eq!(what, named),
