@@ -66,7 +66,9 @@ fn in_time(text: &str) -> Result<Wanted, String> {
 
 fn burst(text: &str) -> Result<Wanted, String> {
     match text {
-        "none" => Err("a rate has a burst; `--per-second none` takes the rate away".to_owned()),
+        "none" | "0" => {
+            Err("a rate has a burst of at least 1; `--per-second none` takes the rate away".to_owned())
+        }
         other => at_once(other),
     }
 }
@@ -136,7 +138,8 @@ impl Answer for OfAsp<'_> {
         let lines = [("aspid", self.aspid.to_owned()), ("environment", environment.to_string())];
         let rows: Vec<_> = self.limits.rows().map(|[_, row @ ..]| row).collect();
         format!(
-            "{}\n{}\ndefault: as [environments.{environment}.limits] of the gateway's configuration says\n",
+            "{}\n{}\ndefault: as [environments.{environment}.limits] of the gateway's configuration says\n\
+             -: not set; a rate without a burst lets through at once what a tenth of a second brings\n",
             fields(&lines),
             table(HEADINGS, &rows)
         )
@@ -245,7 +248,9 @@ mod tests {
         assert_eq!(in_time("default"), Ok(Wanted(None)));
         assert_eq!(in_time("1000000000000"), Ok(Wanted(Some(Limit::at_most(1_000_000_000_000)))));
         assert_eq!(burst("5"), Ok(Wanted(Some(Limit::at_most(5)))));
-        assert!(burst("none").unwrap_err().contains("--per-second none"));
+        for nothing in ["none", "0"] {
+            assert!(burst(nothing).unwrap_err().contains("--per-second none"), "{nothing}");
+        }
         for wrong in ["", "0", "-1", "1000001", "1.5", "all", "None"] {
             assert!(at_once(wrong).is_err(), "{wrong:?}");
         }

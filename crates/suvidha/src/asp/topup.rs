@@ -28,7 +28,7 @@ pub(crate) struct Topup {
     #[arg(value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     units: u64,
     /// The last day (in India) on which the credit can be used, such as 2027-03-31, or in how many days that is, such as 365d.
-    /// It counts for everything that is left, not for these units alone
+    /// It counts for everything that is left, not for these units alone. Needed, except with --take-back
     #[arg(long, value_name = "DATE|DURATION", required_unless_present = "take_back")]
     expires: Option<Expiry>,
     /// What it is for, such as the number of an invoice
