@@ -26,7 +26,7 @@ pub(crate) use columns::rfc3339;
 pub(crate) use entry::ist;
 pub(crate) use follow::Follower;
 pub(crate) use forms::printable;
-pub(crate) use place::{LedgerOptions, LedgerPlace};
+pub(crate) use place::{LedgerOptions, LedgerPlace, directory};
 
 /// `suvidha ledger`.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) const DEFAULT_DATA_DIR: &str = "suvidha-data";
 
 /// The data directory that the options of a command name, where they name no configuration.
-pub(crate) fn data_dir(options: &RegistryOptions) -> &Path {
+fn data_dir(options: &RegistryOptions) -> &Path {
     options.data.as_deref().unwrap_or(Path::new(DEFAULT_DATA_DIR))
 }
 

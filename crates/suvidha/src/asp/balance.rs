@@ -11,11 +11,10 @@ use suvidha_store::ledger::{Filter, LedgerError, LedgerReader};
 use suvidha_store::{PlanKind, Registry, Terms};
 
 use crate::cli::RegistryOptions;
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::india::{last_day, start_of_month};
+use crate::ledger;
 use crate::output::{instant, warn};
-use crate::registry::data_dir;
 
 /// The ledgers beside the registry, each opened when something is asked of it.
 pub(super) struct Ledgers {
@@ -31,10 +30,7 @@ type Opened = Result<Option<LedgerReader>, String>;
 impl Ledgers {
     /// The ledgers that belong to the registry which the options of a command name.
     pub(super) fn from_options(options: &RegistryOptions) -> Result<Self, Failure> {
-        let directory = match &options.config {
-            Some(file) => Config::read_ledger(file)?.directory,
-            None => data_dir(options).join("ledger"),
-        };
+        let directory = ledger::directory(options.config.as_deref(), options.data.as_deref())?;
         Ok(Self { directory, opened: Default::default(), told: Default::default() })
     }
 

@@ -58,12 +58,8 @@ pub(crate) struct LedgerPlace {
 impl LedgerPlace {
     /// The ledger that the options of a command name.
     pub(crate) fn from_options(options: &LedgerOptions) -> Result<Self, Failure> {
-        let path = match (&options.config, &options.data) {
-            (Some(file), _) => Config::read_ledger(file)?.file(options.environment),
-            (None, Some(data)) => in_data_dir(data, options.environment),
-            (None, None) => in_data_dir(Path::new(DEFAULT_DATA_DIR), options.environment),
-        };
-        Ok(Self { path, environment: options.environment })
+        let directory = directory(options.config.as_deref(), options.data.as_deref())?;
+        Ok(Self { path: Ledger::file_in(&directory, options.environment), environment: options.environment })
     }
 
     /// Opens it.
@@ -94,8 +90,12 @@ impl LedgerPlace {
     }
 }
 
-fn in_data_dir(data: &Path, environment: Environment) -> PathBuf {
-    Ledger::file_in(&data.join("ledger"), environment)
+/// Where the ledgers are that a configuration names or, without one, those of a data directory.
+pub(crate) fn directory(config: Option<&Path>, data: Option<&Path>) -> Result<PathBuf, Failure> {
+    match config {
+        Some(file) => Ok(Config::read_ledger(file)?.directory),
+        None => Ok(data.unwrap_or(Path::new(DEFAULT_DATA_DIR)).join("ledger")),
+    }
 }
 
 impl From<LedgerError> for Failure {
