@@ -36,5 +36,6 @@ mod wire;
 
 pub use gateway::{DrainReport, Gateway, Running};
 pub use metrics::Exposition;
+pub use sessions::mint_session;
 pub use site::StartError;
 pub use status::{Readiness, Status};

@@ -13,6 +13,7 @@ use base64_simd::{Out, URL_SAFE_NO_PAD};
 use gstn::crypto::AspEk;
 use gstn::{AspId, Environment};
 use jiff::{SignedDuration, Timestamp};
+use suvidha_store::SessionKey;
 use zeroize::Zeroizing;
 
 /// What the key of a session is derived for. Another construction must have another name.
@@ -97,6 +98,20 @@ pub(crate) fn derive(master: &[u8; 32], environment: Environment, aspid: &AspId,
     #[expect(clippy::expect_used, reason = "32 bytes are what HKDF-SHA-256 gives at once")]
     filled.expect("HKDF gives 32 bytes");
     AspEk::from_bytes(*key)
+}
+
+/// The id and the key of a session as GetKey makes them, under `master`. For measurements with more sessions than can be
+/// signed for.
+pub fn mint_session(
+    master: &SessionKey,
+    environment: Environment,
+    aspid: &AspId,
+    issued_at: Timestamp,
+    validity_min: u16,
+    random: [u8; 16],
+) -> (String, AspEk) {
+    let id = SessionId::new(master.id, issued_at, validity_min, random);
+    (id.as_str().to_owned(), derive(&master.key, environment, aspid, &id))
 }
 
 #[cfg(test)]
