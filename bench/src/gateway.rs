@@ -1,35 +1,48 @@
-//! The contestant: a release build of `suvidha serve`, as an operator runs it, with one ASP.
+//! The contestant: a release build of `suvidha serve`, as an operator runs it.
 
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
 use gstn::crypto::{AspSecret, PrivateKey};
-use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::asps::Asps;
+use crate::process::{pinned, target_directory};
 use crate::{Failure, bare, process};
 
 pub(crate) const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
 pub(crate) const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// What stands in front of the upstream.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Program<'a> {
-    /// `suvidha serve`, with more in its configuration, and so much in its log.
-    Serve { more: &'a str, log: &'a str },
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// `suvidha serve`, with a line in its log for each call.
+    Serve,
     /// The library without a ledger, in a process of its own. It logs nothing.
     Bare,
+}
+
+/// How a gateway is started.
+pub(crate) struct Setup<'a> {
+    pub(crate) program: Program,
+    pub(crate) asps: &'a Asps,
+    /// The upstream's URL.
+    pub(crate) upstream: String,
+    /// More keys of `[environments.sandbox]` and `[environments.sandbox.upstream]`, and further sections.
+    pub(crate) more: [&'a str; 3],
+    /// The cores that it may use; all when left out.
+    pub(crate) cores: Option<&'a str>,
 }
 
 /// A running gateway process. It is stopped when this is dropped.
 pub(crate) struct Gateway {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Its one ASP, with all it may identify itself by.
+    /// Its first ASP, with all it may identify itself by.
     pub(crate) aspid: String,
     pub(crate) token: String,
     pub(crate) secret: AspSecret,
@@ -39,43 +52,43 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway in front of `upstream`, with `more` in its configuration, and waits until it is ready.
+    /// Starts a gateway for one ASP in front of `upstream`, with `more` sections in its configuration, and waits until it is
+    /// ready.
     pub(crate) fn start(upstream: SocketAddr, more: &str) -> Result<Self, Failure> {
-        Self::start_as(Program::Serve { more, log: "info" }, upstream)
+        let asps = Asps::make(1)?;
+        let upstream = format!("http://{upstream}");
+        let more = ["", "", more];
+        Self::start_as(&Setup { program: Program::Serve, asps: &asps, upstream, more, cores: None })
     }
 
-    /// Starts `program` in front of `upstream`, and waits until it is ready. What it keeps is on the disk of the target
-    /// directory: that of temporary files may be memory, where keeping costs nothing.
-    pub(crate) fn start_as(program: Program<'_>, upstream: SocketAddr) -> Result<Self, Failure> {
-        let directory = TempDir::new_in(binary()?.parent().ok_or("the program is nowhere")?)?;
-        let address = free_address()?;
-        let config = directory.path().join("bench.toml");
-        let more = if let Program::Serve { more, .. } = program { more } else { "" };
-        fs::write(directory.path().join("client-secret"), CLIENT_SECRET)?;
-        fs::write(&config, configuration(address, upstream) + more)?;
-
-        let asp = suvidha(
-            &config,
-            "asp add --name Bench --contact-name Bench --email bench@example.com --phone +911234567890",
-        )?;
-        let aspid = text(&asp, "aspid")?;
-        let (key, public_key) = (PrivateKey::generate_2048(), directory.path().join("asp.pem"));
-        fs::write(&public_key, key.public_key().spki_pem())?;
-        let certificate = format!("asp cert add {aspid} {} --environment sandbox", public_key.display());
-        suvidha(&config, &certificate)?;
-        let issued = suvidha(&config, &format!("asp token issue {aspid} --environment sandbox"))?;
-        let mut command = match program {
-            Program::Serve { log, .. } => {
-                let mut command = Command::new(binary()?);
-                command.args(["serve", "--log-level", log, "--config"]).arg(&config);
+    /// Starts a gateway and waits until it is ready. What it keeps is on the disk of the target directory: that of temporary
+    /// files may be memory, where keeping costs nothing.
+    pub(crate) fn start_as(setup: &Setup<'_>) -> Result<Self, Failure> {
+        let directory = TempDir::new_in(target_directory()?)?;
+        let (place, address) = (directory.path(), free_address()?);
+        let config = place.join("bench.toml");
+        fs::write(place.join("client-secret"), CLIENT_SECRET)?;
+        fs::write(&config, configuration(address, setup))?;
+        setup.asps.settle_in(place)?;
+        let command = match setup.program {
+            Program::Serve => {
+                let mut command = pinned(setup.cores, binary()?);
+                command.args(["serve", "--config"]).arg(&config);
                 command
             }
-            Program::Bare => bare::command(directory.path(), address, upstream)?,
+            Program::Bare => bare::command(setup.cores, place, address, &setup.upstream)?,
         };
-        let process = command.stderr(Stdio::null()).spawn()?;
-        let secret = AspSecret::try_from_slice(text(&asp, "secret")?.as_bytes())?;
-        let token = text(&issued, "token")?;
-        let gateway = Self { address, aspid, token, secret, key, process, directory };
+        let process = logging_to(command, place)?.spawn()?;
+        let asp = &setup.asps.all[0];
+        let gateway = Self {
+            address,
+            aspid: asp.aspid.to_string(),
+            token: asp.token.clone(),
+            secret: asp.secret.clone(),
+            key: setup.asps.key.clone(),
+            process,
+            directory,
+        };
         gateway.wait_until_ready()?;
         Ok(gateway)
     }
@@ -95,11 +108,14 @@ impl Gateway {
         self.directory.path()
     }
 
+    /// Empties its log, so that the disk does not fill up.
+    pub(crate) fn forget_log(&self) -> Result<(), Failure> {
+        Ok(OpenOptions::new().write(true).open(log_in(self.directory.path()))?.set_len(0)?)
+    }
+
     /// A figure in KiB from `/proc/PID/status`: `VmRSS`, the memory in use, or `VmHWM`, its peak.
     pub(crate) fn resident_kib(&self, figure: &str) -> Result<u64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find(|line| line.starts_with(figure)).ok_or("no such figure in /proc")?;
-        Ok(line.split_whitespace().nth(1).ok_or("no number in /proc")?.parse()?)
+        process::memory_kib(self.process.id(), figure)
     }
 
     /// Lets the peak be measured anew (`/proc/PID/clear_refs`).
@@ -108,15 +124,11 @@ impl Gateway {
     }
 
     fn wait_until_ready(&self) -> Result<(), Failure> {
-        wait_for("the gateway", || self.is_ready().unwrap_or(false))
-    }
-
-    fn is_ready(&self) -> Result<bool, Failure> {
-        let mut connection = TcpStream::connect(self.address)?;
-        connection.write_all(b"GET /readyz HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
+        let ready = wait_for("the gateway", || TcpStream::connect(self.address).is_ok());
+        ready.map_err(|failure| {
+            let log = fs::read_to_string(log_in(self.directory.path())).unwrap_or_default();
+            format!("{failure}; it said:\n{log}").into()
+        })
     }
 }
 
@@ -140,7 +152,29 @@ pub(crate) fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<(), Failu
     Ok(())
 }
 
-fn configuration(listen: SocketAddr, upstream: SocketAddr) -> String {
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// `suvidha` beside this program, where `cargo xtask bench` has put it.
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
+    Ok(std::env::current_exe()?.with_file_name("suvidha"))
+}
+
+/// Its standard error goes to a file in `place`, as that of a service does.
+fn logging_to(mut command: Command, place: &Path) -> Result<Command, Failure> {
+    // Appending goes on at the new end when the file is emptied.
+    let log: File = OpenOptions::new().create(true).append(true).open(log_in(place))?;
+    command.stderr(Stdio::from(log));
+    Ok(command)
+}
+
+fn log_in(place: &Path) -> PathBuf {
+    place.join("gateway.log")
+}
+
+fn configuration(listen: SocketAddr, setup: &Setup<'_>) -> String {
+    let Setup { upstream, more: [of_environment, of_upstream, sections], .. } = setup;
     format!(
         r#"
 [admin]
@@ -152,38 +186,13 @@ sealing_key_file = "sealing.key"
 enabled = false
 [environments.sandbox]
 listen = "{listen}"
+{of_environment}
 [environments.sandbox.upstream]
-url = "http://{upstream}"
+url = "{upstream}"
 client_id = "{CLIENT_ID}"
 client_secret_file = "client-secret"
+{of_upstream}
+{sections}
 "#
     )
-}
-
-/// Runs a `suvidha` command and reads its JSON.
-fn suvidha(config: &Path, command: &str) -> Result<Value, Failure> {
-    let output = Command::new(binary()?)
-        .args(command.split(' '))
-        .arg("--json")
-        .arg("--config")
-        .arg(config)
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("suvidha {command}: {}", output.status).into());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn text(json: &Value, key: &str) -> Result<String, Failure> {
-    Ok(json[key].as_str().ok_or_else(|| format!("no {key:?} in {json}"))?.to_owned())
-}
-
-/// `suvidha` beside this program, where `cargo xtask bench` has put it.
-fn binary() -> Result<PathBuf, Failure> {
-    Ok(env::current_exe()?.with_file_name("suvidha"))
-}
-
-pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -1,17 +1,19 @@
 //! Measurements of the gateway, from outside: a real process, real sockets, `/proc` for memory and CPU time.
 
+mod asps;
 mod bare;
-mod cost;
+mod contest;
 mod disk;
 mod figures;
 mod gateway;
 mod getkey;
 mod ledger;
 mod load;
-mod nginx;
-mod pace;
+mod machine;
 mod process;
+mod results;
 mod stream;
+mod tools;
 mod upstream;
 
 use std::env;
@@ -25,14 +27,16 @@ type Failure = Box<dyn std::error::Error>;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let rest: Vec<_> = env::args().skip(2).collect();
     let measured = match env::args().nth(1).as_deref() {
-        Some("cost") => rounds().and_then(cost::measure),
+        Some("gateway") => contest::measure(&rest),
         Some("getkey") => getkey::measure(),
         Some("ledger") => ledger::measure(),
         Some(ledger::WORD) => ledger::read(env::args().skip(2)),
+        Some("setup") => tools::set_up(),
         Some("stream") => stream::measure(),
         Some(bare::WORD) => bare::serve(env::args_os().skip(2)),
-        _ => Err("usage: suvidha-bench cost [ROUNDS]|getkey|ledger|stream".into()),
+        _ => Err("usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|setup|stream".into()),
     };
     match measured {
         Ok(report) => {
@@ -46,13 +50,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many rounds were asked for.
-fn rounds() -> Result<Option<usize>, Failure> {
-    let asked = env::args().nth(2).map(|text| text.parse()).transpose()?;
-    Ok(asked.filter(|rounds| *rounds > 0))
-}
-
 #[expect(clippy::print_stdout, reason = "the report is the product")]
 fn say(words: &str) {
     println!("{words}");
+}
+
+/// Says what is being done, to whoever waits.
+#[expect(clippy::print_stderr, reason = "the report alone goes to standard output")]
+fn progress(words: &str) {
+    eprintln!("{words}");
 }

@@ -24,7 +24,9 @@ cargo xtask <verb>
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
   bench ledger     a ledger of a million entries: what writing and reading it costs
-  bench cost [N]   CPU time and latency with the ledger strict, relaxed and left out, beside nginx; N rounds (default 7)
+  bench setup      installs what `bench gateway` measures beside us and with: nginx, HAProxy, Envoy, wrk, oha
+  bench gateway [N] [--scenario NAME]... [--quick] [--out DIR]
+                   CPU time and latency beside nginx, HAProxy and Envoy; N rounds (default 5), results kept in DIR
   ci               all that must pass before a change lands: lint, deny, docs, test
 ";
 
@@ -53,8 +55,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["fuzz", seconds] => fuzz(seconds),
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
-        ["bench", which @ ("stream" | "getkey" | "ledger" | "cost")] => bench(&[which]),
-        ["bench", "cost", rounds] => bench(&["cost", rounds]),
+        ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
+        ["bench", rest @ ["gateway", ..]] => bench(rest),
         ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
     }
