@@ -61,7 +61,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
-        ["bench", rest @ ["gateway", ..]] => bench(rest),
+        ["bench", "gateway", ..] => bench(&arguments[1..]),
         ["count", rest @ ..] => count(rest),
         ["ci"] => [lint, deny, docs]
             .iter()
