@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use suvidha_store::ledger::Outcome;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::aspapi::Listing;
 use crate::config::Timeouts;
@@ -222,14 +222,11 @@ pub(crate) struct Streaming {
     /// What was read ahead, to be sent before the rest.
     first: Bytes,
     glimpse: Glimpse,
-    patience: Duration,
-    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streaming {
-    /// `patience` is how long GSTN may pause between two pieces.
-    pub(crate) fn new(exchange: Exchange, first: Bytes, glimpse: Glimpse, patience: Duration) -> Self {
-        Self { exchange, first, glimpse, patience, alarm: None }
+    pub(crate) fn new(exchange: Exchange, first: Bytes, glimpse: Glimpse) -> Self {
+        Self { exchange, first, glimpse }
     }
 
     /// Whether nothing is left, as far as that is known.
@@ -242,15 +239,7 @@ impl Streaming {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
-        let next = self.exchange.poll_piece(cx);
-        if next.is_ready() {
-            self.alarm = None;
-            return next;
-        }
-        let patience = self.patience;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(alarm.as_mut().poll(cx));
-        Poll::Ready(Some(Err(Error::because(Kind::GstnHalfAnswer, "GSTN paused for too long"))))
+        self.exchange.poll_piece(cx)
     }
 }
 

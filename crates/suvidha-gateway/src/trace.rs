@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use gstn::catalogue::Origin;
 use gstn::{AspId, Environment};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use suvidha_seam::Seam;
 use suvidha_store::ledger::Outcome;
@@ -169,14 +169,15 @@ impl Finished {
 }
 
 impl Trace {
-    /// The call is handed over to GSTN with `headers`: says there which trace it belongs to.
-    pub(crate) fn hand_over(&mut self, headers: &mut HeaderMap, authority: &HeaderValue) {
+    /// The call is handed over to GSTN with `head`: says there, as one more line or two, which trace it belongs to.
+    pub(crate) fn hand_over(&mut self, head: &mut Vec<u8>, authority: &HeaderValue) {
         self.handed_over = Some(HandedOver { at: Instant::now(), authority: authority.clone() });
-        if let Some(parent) = traceparent(self.trace_id, self.client_id, self.sampled) {
-            headers.insert(TRACEPARENT, parent);
-        }
-        if let Some(state) = &self.state {
-            headers.insert(TRACESTATE, state.clone());
+        let parent = traceparent(self.trace_id, self.client_id, self.sampled);
+        let state = self.state.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+        for (name, value) in [(TRACEPARENT, parent.as_bytes()), (TRACESTATE, state)] {
+            if !value.is_empty() {
+                head.extend([name.as_bytes(), b": ", value, b"\r\n"].into_iter().flatten());
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! GSTN as one environment reaches it: where it is, how we show who we are, and the connections kept to it.
 
 mod exchange;
+mod http1;
+mod link;
 mod pool;
 
 use std::net::IpAddr;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gstn::Environment;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -16,7 +18,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub(crate) use self::exchange::{Answered, Exchange, io_kind};
-use self::exchange::{Counted, Io, Link};
+pub(crate) use self::http1::{Lines, Outgoing};
+use self::link::{Counted, Io, Link};
 use self::pool::Pool;
 use crate::config::{self, Config, Timeouts};
 use crate::error::{Error, Kind};
@@ -80,19 +83,23 @@ impl Upstream {
         })
     }
 
-    /// The request target for `path`, which begins with a slash.
-    pub(crate) fn target(&self, path: &str, query: Option<&str>) -> Result<Uri, Error> {
-        let mut target =
-            String::with_capacity(self.prefix.len() + path.len() + query.map_or(0, |q| q.len() + 1));
-        target.push_str(&self.prefix);
-        target.push_str(path);
-        if let Some(query) = query {
-            target.push('?');
-            target.push_str(query);
+    /// Writes the request target for `path`, which begins with a slash.
+    pub(crate) fn write_target(
+        &self,
+        head: &mut Vec<u8>,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<(), Error> {
+        let begin = head.len();
+        for part in [&self.prefix, path].into_iter().chain(query.iter().flat_map(|query| ["?", query])) {
+            head.extend_from_slice(part.as_bytes());
         }
-        let target =
-            PathAndQuery::from_maybe_shared(target).map_err(|e| Error::because(Kind::Internal, e))?;
-        Ok(Uri::from(target))
+        // Nothing in it may end the target, the line, or what a server takes for the path.
+        let ends = |byte: &u8| matches!(byte, 0..=b' ' | b'#' | 0x7f);
+        match head[begin..].iter().any(ends) {
+            true => Err(Error::because(Kind::Internal, "the path or the query could be misread")),
+            false => Ok(()),
+        }
     }
 
     /// An idle connection that is still open, or else a new one.
@@ -106,24 +113,22 @@ impl Upstream {
     async fn connect(&self, timeouts: &Timeouts) -> Result<Link, Error> {
         let connected = timeout(timeouts.connect(), async {
             let io = self.open().await?;
-            Link::new(io, Counted::new(&self.open))
-                .await
-                .map_err(|error| Error::because(Kind::GstnUnreachable, error))
+            Ok(Link::new(io, Counted::new(&self.open)))
         });
         connected.await.unwrap_or_else(|_| {
             Err(Error::because(Kind::GstnUnreachable, "no connection within timeouts.connect_ms"))
         })
     }
 
-    async fn open(&self) -> Result<Box<dyn Io>, Error> {
+    async fn open(&self) -> Result<Io, Error> {
         let socket = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|error| Error::because(Kind::GstnUnreachable, error))?;
         // Small requests should not wait for one another; a socket that refuses this still works.
         let _ = socket.set_nodelay(true);
-        let Some((connector, name)) = &self.tls else { return Ok(Box::new(socket)) };
+        let Some((connector, name)) = &self.tls else { return Ok(Io::Plain(socket)) };
         match connector.connect(name.clone(), socket).await {
-            Ok(stream) => Ok(Box::new(stream)),
+            Ok(stream) => Ok(Io::Tls(Box::new(stream))),
             Err(error) => {
                 let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
                 let distrusted = matches!(fault, Some(rustls::Error::InvalidCertificate(_)));

@@ -44,7 +44,6 @@ mod error;
 mod evc;
 mod getkey;
 mod hash;
-mod payload;
 mod pem;
 mod pfx;
 mod rsa;

@@ -11,16 +11,14 @@ mod headers;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
 use gstn::headers::X_GSP_ERROR_ORIGIN;
-use http::header::{CONTENT_LENGTH, LINK};
-use http::response::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body::Body;
+use http::header::LINK;
+use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use self::consent::Authentication;
 pub(crate) use self::glimpse::Glimpse;
@@ -33,7 +31,7 @@ use crate::body::{Content, Flow, RequestBody, Streaming};
 use crate::breaker::Pass;
 use crate::error::{Error, Kind, help_link};
 use crate::site::Site;
-use crate::upstream::{Answered, Exchange, Upstream};
+use crate::upstream::{Answered, Exchange, Lines, Outgoing};
 
 /// An answer that GSTN declares to be this long or shorter is released whole: should it break off, the ASP gets
 /// a clear error and not half an answer.
@@ -45,29 +43,27 @@ pub(crate) async fn forward(
     body: &mut Option<Incoming>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    let site = Arc::clone(&call.site);
-    let Some(upstream) = &site.upstream else { return Err(Error::new(Kind::NotConfigured)) };
+    let Some(upstream) = &call.site.upstream else { return Err(Error::new(Kind::NotConfigured)) };
     let Some(body) = body.take() else { return Err(Error::because(Kind::Internal, "the body is gone")) };
-    let lane = call.lane;
-    let method = call.head.method.clone();
     let flow = Flow::new(&body);
     record.request_body = Some(Arc::clone(&flow));
-    let authentication = Authentication::of(&call.head, call.stage.target());
-    let mut request = request(call, body, upstream, &flow)?;
+    let mut head = headers::request(&call, upstream)?;
     let aspid = record.asp.as_ref().map(|asp| asp.aspid);
     let pass = visit.door.breaker.pass(aspid).map_err(|wait| {
         record.refuse();
         Error::new(Kind::GstnIsDown).after(wait)
     })?;
     if let Some(trace) = &mut record.trace {
-        trace.hand_over(request.headers_mut(), &upstream.authority);
+        trace.hand_over(&mut head, &upstream.authority);
     }
+    let body = RequestBody::new(body, Arc::clone(&flow), call.site.limits.body_bytes);
+    let request = Outgoing::new(head, &call.head.method, body);
     record.verdict = Verdict::Forwarded;
     let begun = Instant::now();
-    let answered = exchange(&site, lane, request, &flow, record).await;
+    let answered = exchange(&call, request, &flow, record).await;
     record.at_gstn = Some(begun.elapsed());
-    report(pass, &answered, &site);
-    let (head, exchange, start) = answered.inspect_err(|error| {
+    report(pass, &answered, &call.site);
+    let (Answered { status, headers, exchange }, start) = answered.inspect_err(|error| {
         if error.kind().is_not_sent() {
             record.verdict = Verdict::NotSent;
         }
@@ -76,40 +72,35 @@ pub(crate) async fn forward(
         record.turn = None;
     }
     let mut response = Response::new(());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = headers::answer(head.headers, head.status, &method, upstream);
-    let mut glimpse = Glimpse::new(authentication);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    let mut glimpse = Glimpse::new(Authentication::of(&call.head, call.stage.target()));
     glimpse.at(start.bytes(), matches!(start, Start::Whole(_)), record);
     mark_error(&mut response, record);
     Ok(response.map(|()| match start {
         Start::Whole(bytes) => Content::Whole(bytes),
-        Start::Part(bytes) => Content::Streaming(Box::new(Streaming::new(
-            exchange,
-            bytes,
-            glimpse,
-            site.timeouts.answer_idle(),
-        ))),
+        Start::Part(bytes) => Content::Streaming(Box::new(Streaming::new(exchange, bytes, glimpse))),
     }))
 }
 
 /// Sends the request, and reads as much of the answer as is read before anything is released.
 async fn exchange(
-    site: &Arc<Site>,
-    lane: usize,
-    request: Request<RequestBody>,
+    call: &Call<Admitted>,
+    request: Outgoing<RequestBody>,
     flow: &Flow,
     record: &mut Record,
-) -> Result<(Parts, Exchange, Start), Error> {
-    let Answered { head, mut exchange } = Exchange::begin(Arc::clone(site), lane, request, flow).await?;
+) -> Result<(Answered, Start), Error> {
+    let sieve = |status, lines: &Lines<'_>| headers::answer(call, status, lines);
+    let mut answered = Exchange::begin(Arc::clone(&call.site), call.lane, request, flow, sieve).await?;
     record.gstn_answered = true;
-    let start = read_start(&mut exchange, site).await?;
-    Ok((head, exchange, start))
+    let start = read_start(&mut answered.exchange).await?;
+    Ok((answered, start))
 }
 
 /// Tells the breaker what became of a call that it let pass.
-fn report(pass: Pass, answered: &Result<(Parts, Exchange, Start), Error>, site: &Site) {
+fn report(pass: Pass, answered: &Result<(Answered, Start), Error>, site: &Site) {
     match answered {
-        Ok((head, ..)) if says_down(head.status) => pass.failed(&site.breaker),
+        Ok((answered, _)) if says_down(answered.status) => pass.failed(&site.breaker),
         Ok(_) => pass.answered(&site.breaker),
         Err(error) if error.kind() == Kind::GstnUnreachable => pass.unreachable(&site.breaker),
         Err(error) if error.kind().is_gstn_failing() => pass.failed(&site.breaker),
@@ -121,26 +112,6 @@ fn report(pass: Pass, answered: &Result<(Parts, Exchange, Start), Error>, site: 
 /// What stands before GSTN's servers, and says that they are not there.
 fn says_down(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
-}
-
-fn request(
-    call: Call<Admitted>,
-    body: Incoming,
-    upstream: &Upstream,
-    flow: &Arc<Flow>,
-) -> Result<Request<RequestBody>, Error> {
-    let target = upstream.target(&call.stage.target().path, call.head.uri.query())?;
-    let mut headers = headers::request(&call.head.headers, call.caller, upstream);
-    // Many servers refuse these methods with 411 where there is neither a body nor a length.
-    if body.is_end_stream() && matches!(call.head.method, Method::POST | Method::PUT | Method::PATCH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    let body = RequestBody::new(body, Arc::clone(flow), call.site.limits.body_bytes);
-    let mut request = Request::new(body);
-    *request.method_mut() = call.head.method;
-    *request.uri_mut() = target;
-    *request.headers_mut() = headers;
-    Ok(request)
 }
 
 /// As much of an answer's body as is read before anything is released.
@@ -158,27 +129,12 @@ impl Start {
 }
 
 /// The whole body where it is short and its length declared; else the first piece.
-async fn read_start(exchange: &mut Exchange, site: &Site) -> Result<Start, Error> {
-    let Some(length) = exchange.declared_length().filter(|&length| length <= RELEASED_WHOLE) else {
-        let first = next_piece(exchange, site).await?;
-        return Ok(first.map_or(Start::Whole(Bytes::new()), Start::Part));
-    };
-    let Some(first) = next_piece(exchange, site).await? else { return Ok(Start::Whole(Bytes::new())) };
-    let Some(second) = next_piece(exchange, site).await? else { return Ok(Start::Whole(first)) };
-    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&second);
-    while let Some(piece) = next_piece(exchange, site).await? {
-        whole.extend_from_slice(&piece);
+async fn read_start(exchange: &mut Exchange) -> Result<Start, Error> {
+    if exchange.declared_length().is_some_and(|length| length <= RELEASED_WHOLE) {
+        return poll_fn(|cx| exchange.poll_whole(cx)).await.map(Start::Whole);
     }
-    Ok(Start::Whole(whole.freeze()))
-}
-
-async fn next_piece(exchange: &mut Exchange, site: &Site) -> Result<Option<Bytes>, Error> {
-    match timeout(site.timeouts.answer_idle(), poll_fn(|cx| exchange.poll_piece(cx))).await {
-        Ok(piece) => piece.transpose(),
-        Err(_) => Err(Error::because(Kind::GstnHalfAnswer, "GSTN paused for too long")),
-    }
+    let first = poll_fn(|cx| exchange.poll_piece(cx)).await.transpose()?;
+    Ok(first.map_or(Start::Whole(Bytes::new()), Start::Part))
 }
 
 /// Says in headers of our own, and in the record, whether GSTN's answer is an error.

@@ -6,21 +6,15 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::response::Parts;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
+use super::http1::{Fault, Framing, Head, HeadReader, Lines, Malformed, Next, Outgoing};
+use super::link::{Io, Link};
 use crate::body::{Flow, RequestBody};
 use crate::error::{Error, Kind};
 use crate::site::Site;
@@ -28,227 +22,260 @@ use crate::site::Site;
 /// How often a request that provably was not sent is tried on another connection.
 const ATTEMPTS: usize = 3;
 
-/// A byte stream to GSTN, with or without TLS.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
-/// A connection to GSTN.
-pub(crate) struct Link {
-    sender: SendRequest<RequestBody>,
-    connection: Connection<TokioIo<Box<dyn Io>>, RequestBody>,
-    _counted: Counted,
-}
-
-/// Counts a connection for as long as it is there.
-pub(super) struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    pub(super) fn new(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Why a request got no answer.
-pub(crate) enum SendFault {
-    /// It was not sent, and is given back.
-    Unsent(Box<Request<RequestBody>>, hyper::Error),
-    /// It may have been sent.
-    Failed(hyper::Error),
+enum SendFault {
+    /// Nothing of it was sent.
+    Unsent(io::Error),
+    /// Its own body is at fault.
+    Body(&'static str),
+    /// GSTN closed the connection, or something broke it.
+    Broken(io::Error),
+    Malformed(Malformed),
     /// Somebody took too long.
     TooSlow(Kind),
 }
 
-impl Link {
-    pub(super) async fn new(io: Box<dyn Io>, counted: Counted) -> hyper::Result<Self> {
-        let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(io)).await?;
-        Ok(Self { sender, connection, _counted: counted })
+/// How far a request is on its way out.
+enum Sending {
+    Going(Outgoing<RequestBody>),
+    Done,
+    /// GSTN takes no more of it. It may have answered all the same.
+    Stuck,
+}
+
+impl Sending {
+    /// Sends what can be sent now.
+    fn go_on(&mut self, cx: &mut Context<'_>, io: &mut Io) -> Result<(), SendFault> {
+        let Self::Going(request) = self else { return Ok(()) };
+        match request.poll_send(cx, io) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => *self = Self::Done,
+            Poll::Ready(Err(Fault::Broken)) => return Err(SendFault::Body("the request's body broke off")),
+            Poll::Ready(Err(Fault::Length)) => {
+                return Err(SendFault::Body("the request's body is not as long as it was declared"));
+            }
+            Poll::Ready(Err(Fault::Io(_))) if request.has_begun() => *self = Self::Stuck,
+            Poll::Ready(Err(Fault::Io(error))) => {
+                return Err(match io {
+                    Io::Plain(_) => SendFault::Unsent(error),
+                    // What could not be written whole may have been sent in part.
+                    Io::Tls(_) => SendFault::Broken(error),
+                });
+            }
+        }
+        Ok(())
     }
 
-    /// Lets the connection work; `false` when it is at its end.
-    fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        Pin::new(&mut self.connection).poll(cx).is_pending()
-    }
-
-    /// Whether it is open and waits for a request.
-    pub(super) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx) && self.sender.is_ready()
-    }
-
-    /// Sends `request`, and waits for the head of the answer as long as `flow` allows.
-    async fn send(
-        mut self,
-        request: Request<RequestBody>,
-        flow: &Flow,
-        site: &Site,
-    ) -> Result<(Response<Incoming>, Option<Self>), SendFault> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        let mut alarm = pin!(sleep_until(flow.deadline(&site.timeouts).0));
-        let mut link = Some(self);
-        poll_fn(|cx| {
-            if link.as_mut().is_some_and(|link| !link.drive(cx)) {
-                // Dropping it gives back a request that it never began to send.
-                link = None;
-            }
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer.map_err(|mut fault| match fault.take_message() {
-                    Some(request) => SendFault::Unsent(Box::new(request), fault.into_error()),
-                    None => SendFault::Failed(fault.into_error()),
-                }));
-            }
-            while alarm.as_mut().poll(cx).is_ready() {
-                let (deadline, late) = flow.deadline(&site.timeouts);
-                if Instant::now() >= deadline {
-                    return Poll::Ready(Err(SendFault::TooSlow(late)));
-                }
-                alarm.as_mut().reset(deadline);
-            }
-            if alarm.deadline() > flow.deadline(&site.timeouts).0 {
-                alarm.as_mut().reset(flow.deadline(&site.timeouts).0);
-                cx.waker().wake_by_ref();
-            }
-            Poll::Pending
-        })
-        .await
-        .map(|answer| (answer, link))
+    fn has_begun(&self) -> bool {
+        if let Self::Going(request) = self { request.has_begun() } else { true }
     }
 }
 
 /// The head of GSTN's answer, and the exchange that goes on to give its body.
 pub(crate) struct Answered {
-    pub(crate) head: Parts,
+    pub(crate) status: StatusCode,
+    /// Those that may be passed on.
+    pub(crate) headers: HeaderMap,
     pub(crate) exchange: Exchange,
 }
 
 /// An answer of GSTN's being read. Dropping it before its end closes the connection.
 pub(crate) struct Exchange {
+    /// `None` once the answer is whole, or broken.
     link: Option<Link>,
-    answer: Incoming,
+    framing: Framing,
+    /// GSTN may answer before all of the request was sent.
+    sending: Sending,
+    reusable: bool,
+    /// When the next piece must have come; known once somebody waits for it.
+    patience_ends: Option<Instant>,
     site: Arc<Site>,
     lane: usize,
 }
 
 impl Exchange {
-    /// Sends `request` to the site's upstream, on a connection of `lane`.
+    /// Sends `request` to the site's upstream, on a connection of `lane`. Of the answer's headers, those remain that `sieve`
+    /// makes of them.
     pub(crate) async fn begin(
         site: Arc<Site>,
         lane: usize,
-        mut request: Request<RequestBody>,
+        request: Outgoing<RequestBody>,
         flow: &Flow,
+        sieve: impl Fn(StatusCode, &Lines<'_>) -> HeaderMap,
     ) -> Result<Answered, Error> {
         let Some(upstream) = &site.upstream else { return Err(Error::new(Kind::NotConfigured)) };
+        let bodiless = request.has_bodiless_answer();
+        let mut sending = Sending::Going(request);
         for attempt in 1.. {
-            let link = upstream.link(lane, &site.timeouts).await?;
+            let mut link = upstream.link(lane, &site.timeouts).await?;
+            let mut reader = HeadReader::new(bodiless);
             flow.restart();
-            match link.send(request, flow, &site).await {
-                Ok((answer, link)) => {
-                    let (head, answer) = answer.into_parts();
-                    if head.status.is_informational() {
-                        return Err(Error::because(Kind::GstnMalformed, head.status));
-                    }
-                    let exchange = Self { link, answer, site: Arc::clone(&site), lane };
-                    return Ok(Answered { head, exchange });
+            let answered = poll_fn(|cx| {
+                let head = poll_head(&mut link, &mut sending, &mut reader, cx, &sieve);
+                if head.is_pending() {
+                    let (deadline, late) = flow.deadline(&site.timeouts);
+                    ready!(link.alarm.poll(cx, deadline));
+                    return Poll::Ready(Err(SendFault::TooSlow(late)));
                 }
-                Err(SendFault::Unsent(back, _)) if attempt < ATTEMPTS => request = *back,
-                Err(SendFault::Unsent(_, error)) => return Err(Error::because(Kind::GstnUnreachable, error)),
-                Err(SendFault::TooSlow(kind)) => return Err(Error::new(kind)),
-                Err(SendFault::Failed(error)) => {
-                    return Err(flow.broken().unwrap_or_else(|| no_answer(&error)));
+                head
+            });
+            match answered.await {
+                Ok((head, ahead)) => {
+                    link.ahead = ahead;
+                    let Head { status, headers, framing, reusable } = head;
+                    let (link, site) = (Some(link), Arc::clone(&site));
+                    let exchange = Self { link, framing, sending, reusable, patience_ends: None, site, lane };
+                    return Ok(Answered { status, headers, exchange });
                 }
+                Err(SendFault::Unsent(_)) if attempt < ATTEMPTS => {}
+                Err(fault) => return Err(fault.told(flow)),
             }
         }
         Err(Error::new(Kind::GstnUnreachable))
     }
 
-    /// Whether the last piece of the body was given, as far as its declared length tells.
+    /// Whether the last piece of the body was given, as far as that can be known before more is read.
     pub(crate) fn is_done(&self) -> bool {
-        self.answer.is_end_stream()
+        self.framing.is_over()
     }
 
     /// How long the rest of the body is, where GSTN declared it.
     pub(crate) fn declared_length(&self) -> Option<u64> {
-        self.answer.size_hint().exact()
+        self.framing.declared_length()
     }
 
-    /// The next piece of the body.
+    /// The next piece of the body, as soon as there is one.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        loop {
-            let mut next = Pin::new(&mut self.answer).poll_frame(cx);
-            if next.is_pending() && self.link.is_some() {
-                self.drive(cx);
-                next = Pin::new(&mut self.answer).poll_frame(cx);
+        self.poll(cx, 1)
+    }
+
+    /// All that is left of a body whose length GSTN declared. The caller has seen to it that it can be held.
+    pub(crate) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
+        let length = self.declared_length().and_then(|length| usize::try_from(length).ok());
+        let whole = ready!(self.poll(cx, length.unwrap_or(1)));
+        Poll::Ready(whole.unwrap_or_else(|| Ok(Bytes::new())))
+    }
+
+    /// The next piece, once `least` bytes are there.
+    fn poll(&mut self, cx: &mut Context<'_>, least: usize) -> Poll<Option<Result<Bytes, Error>>> {
+        let Some(link) = &mut self.link else { return Poll::Ready(None) };
+        let held = link.read.len();
+        let next = match poll_next(link, &mut self.framing, &mut self.sending, cx, least) {
+            Poll::Ready(next) => next,
+            Poll::Pending => {
+                if link.read.len() != held {
+                    self.patience_ends = None;
+                }
+                let patience = self.site.timeouts.answer_idle();
+                let ends = *self.patience_ends.get_or_insert_with(|| Instant::now() + patience);
+                ready!(link.alarm.poll(cx, ends));
+                Err(Error::because(Kind::GstnHalfAnswer, "GSTN paused for too long"))
             }
-            match next {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(piece) if !piece.is_empty() => {
-                        // Whoever knows the length does not ask for what comes after the last piece.
-                        if self.is_done() {
-                            self.finish(cx);
-                        }
-                        return Poll::Ready(Some(Ok(piece)));
-                    }
-                    // Trailers mean nothing to GSTN's clients.
-                    _ => continue,
-                },
-                Poll::Ready(Some(Err(error))) => {
-                    self.link = None;
-                    return Poll::Ready(Some(Err(half_an_answer(&error))));
+        };
+        self.patience_ends = None;
+        match next {
+            Ok(piece) => {
+                // Whoever knows that it was the last piece does not ask for what comes after it.
+                if piece.is_none() || self.is_done() {
+                    self.finish();
                 }
-                Poll::Ready(None) => {
-                    self.finish(cx);
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(piece.map(Ok))
+            }
+            Err(error) => {
+                self.link = None;
+                Poll::Ready(Some(Err(error)))
             }
         }
     }
 
     /// The answer is whole: the connection may serve the next call of this thread.
-    fn finish(&mut self, cx: &mut Context<'_>) {
+    fn finish(&mut self) {
         let Some(mut link) = self.link.take() else { return };
         if let Some(upstream) = &self.site.upstream
-            && link.is_usable(cx)
+            && self.reusable
+            && matches!(self.sending, Sending::Done)
+            && link.ahead.is_empty()
         {
+            link.rest();
             upstream.keep(self.lane, link);
         }
     }
+}
 
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if self.link.as_mut().is_some_and(|link| !link.drive(cx)) {
-            self.link = None;
+/// Sends on `link` what can be sent, and reads until the head of the answer is there.
+fn poll_head(
+    link: &mut Link,
+    sending: &mut Sending,
+    reader: &mut HeadReader,
+    cx: &mut Context<'_>,
+    sieve: &impl Fn(StatusCode, &Lines<'_>) -> HeaderMap,
+) -> Poll<Result<(Head, Bytes), SendFault>> {
+    sending.go_on(cx, &mut link.io)?;
+    // What comes before anything was asked is no answer.
+    if !sending.has_begun() {
+        return Poll::Pending;
+    }
+    while ready!(link.poll_read(cx, 0)).map_err(SendFault::Broken)? > 0 {
+        if let Some(head) = reader.take(&mut link.read, sieve).map_err(SendFault::Malformed)? {
+            return Poll::Ready(Ok(head));
+        }
+    }
+    Poll::Ready(Err(SendFault::Broken(closed_early())))
+}
+
+/// The next piece of the answer's body on `link`, once `least` bytes are there. `None`: it is at its end.
+fn poll_next(
+    link: &mut Link,
+    framing: &mut Framing,
+    sending: &mut Sending,
+    cx: &mut Context<'_>,
+    least: usize,
+) -> Poll<Result<Option<Bytes>, Error>> {
+    loop {
+        if framing.is_over() || link.ahead.len() >= least {
+            match framing.next(&mut link.ahead).map_err(|fault| Error::because(Kind::GstnMalformed, fault))? {
+                Next::Piece(piece) => return Poll::Ready(Ok(Some(piece))),
+                Next::Over => return Poll::Ready(Ok(None)),
+                Next::More => {}
+            }
+        }
+        if let Err(SendFault::Body(words)) = sending.go_on(cx, &mut link.io) {
+            return Poll::Ready(Err(Error::because(Kind::GstnHalfAnswer, words)));
+        }
+        let more = ready!(link.poll_ahead(cx, framing.declared_length(), least))
+            .map_err(|error| half_an_answer(&error))?;
+        if !more && !framing.close() {
+            return Poll::Ready(Err(half_an_answer(&closed_early())));
         }
     }
 }
 
-fn no_answer(error: &hyper::Error) -> Error {
-    let kind = if error.is_parse() {
-        Kind::GstnMalformed
-    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        Kind::GstnClosed
-    } else if error.is_user() {
-        Kind::Internal
-    } else {
-        match io_kind(error) {
-            Some(io::ErrorKind::UnexpectedEof) => Kind::GstnClosed,
-            _ => Kind::GstnReset,
-        }
-    };
-    Error::because(kind, chain(error))
+fn closed_early() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "GSTN closed the connection before the end of its answer")
 }
 
-fn half_an_answer(error: &hyper::Error) -> Error {
-    let kind = match io_kind(error) {
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Kind::GstnMalformed,
+impl SendFault {
+    /// As the call is answered, and the log is told.
+    fn told(self, flow: &Flow) -> Error {
+        match self {
+            Self::Unsent(error) => Error::because(Kind::GstnUnreachable, error),
+            Self::Body(words) => flow.broken().unwrap_or_else(|| Error::because(Kind::Internal, words)),
+            Self::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Error::because(Kind::GstnClosed, error)
+            }
+            Self::Broken(error) => Error::because(Kind::GstnReset, error),
+            Self::Malformed(fault) => Error::because(Kind::GstnMalformed, fault),
+            Self::TooSlow(kind) => Error::new(kind),
+        }
+    }
+}
+
+fn half_an_answer(error: &io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Kind::GstnMalformed,
         _ => Kind::GstnHalfAnswer,
     };
-    Error::because(kind, chain(error))
+    Error::because(kind, error)
 }
 
 /// The kind of the I/O error that `error` comes from.
@@ -261,16 +288,4 @@ pub(crate) fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
         source = error.source();
     }
     None
-}
-
-/// `error` with everything it comes from, for the log.
-fn chain(error: &hyper::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        source = error.source();
-    }
-    words
 }

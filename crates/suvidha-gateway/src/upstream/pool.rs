@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::exchange::Link;
+use super::link::Link;
 
 /// The newest is used first, so that what is not needed grows old and is closed.
 pub(super) struct Pool {

@@ -4,16 +4,18 @@
 //! of the ASP's, and so none of its credentials, can get through. An answer keeps its headers but those of
 //! this one connection and those that tell who GSTN's servers are.
 
-use std::net::IpAddr;
+use std::io::Write;
 
 use gstn::headers::{
     ACTION, API_VERSION, APP_KEY, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, IP_USR, RET_PERIOD, RET_PRD,
     RTN_TYP, STATE_CD, TXN, USERNAME, USERROLE, X_GSP_ERROR_ORIGIN, X_REQUEST_ID,
 };
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use crate::upstream::Upstream;
+use super::super::{Call, admit::Admitted};
+use crate::error::Error;
+use crate::upstream::{Lines, Upstream};
 
 /// The headers of an ASP's that GSTN gets, as they were sent. Each may be there once.
 pub(in crate::pipeline) const PASSED_ON: [&str; 19] = [
@@ -69,65 +71,91 @@ const KEPT_BACK: [&str; 21] = [
 /// With this in place of an address, a desktop program asks us to put in its own.
 const CALLERS_ADDRESS: &str = "DESKTOPAPP";
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("suvidha/", env!("CARGO_PKG_VERSION")));
+const AGENT: &[u8] = concat!("user-agent: suvidha/", env!("CARGO_PKG_VERSION"), "\r\n").as_bytes();
 
-/// What GSTN gets.
-pub(super) fn request(asp: &HeaderMap, caller: IpAddr, upstream: &Upstream) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(asp.len() + 6);
-    headers.insert(HOST, upstream.authority.clone());
-    headers.insert(USER_AGENT, AGENT);
-    for (name, value) in asp {
-        if PASSED_ON.contains(&name.as_str()) {
-            headers.insert(name.clone(), value.clone());
+/// Room for the head of most calls.
+const USUAL_HEAD: usize = 1024;
+
+/// The head that GSTN gets, without what tells the body's length, and without its end.
+pub(super) fn request(call: &Call<Admitted>, upstream: &Upstream) -> Result<Vec<u8>, Error> {
+    let mut head = Vec::with_capacity(USUAL_HEAD);
+    head.extend_from_slice(call.head.method.as_str().as_bytes());
+    head.push(b' ');
+    upstream.write_target(&mut head, &call.stage.target().path, call.head.uri.query())?;
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    write(&mut head, "host", upstream.authority.as_bytes());
+    head.extend_from_slice(AGENT);
+    let (mut has_period, mut period) = (false, None);
+    let mut last = None;
+    for (name, value) in &call.head.headers {
+        // Lines of one name come one after the other, and say the same: `admit` has seen to that.
+        let is_again = last.replace(name) == Some(name);
+        let name = name.as_str();
+        if is_again || !PASSED_ON.contains(&name) {
+            continue;
         }
+        let value = value.as_bytes();
+        match name {
+            RET_PERIOD => has_period = true,
+            RET_PRD => period = Some(value.trim_ascii()),
+            IP_USR if value.eq_ignore_ascii_case(CALLERS_ADDRESS.as_bytes()) => {
+                // Writing to memory does not fail.
+                let _ = write!(head, "{IP_USR}: {}\r\n", call.caller);
+                continue;
+            }
+            _ => {}
+        }
+        write(&mut head, name, value);
     }
-    if !headers.contains_key(RET_PERIOD)
-        && let Some(period) = headers.get(RET_PRD).map(|value| value.as_bytes().trim_ascii())
-        && let Ok(period) = HeaderValue::from_bytes(period)
-    {
-        headers.insert(RET_PERIOD, period);
+    if let Some(period) = period.filter(|_| !has_period) {
+        write(&mut head, RET_PERIOD, period);
     }
-    let asked =
-        headers.get(IP_USR).is_some_and(|ip| ip.as_bytes().eq_ignore_ascii_case(CALLERS_ADDRESS.as_bytes()));
-    if asked && let Ok(address) = HeaderValue::from_str(&caller.to_string()) {
-        headers.insert(IP_USR, address);
+    write(&mut head, CLIENT_ID, upstream.client_id.as_bytes());
+    write(&mut head, CLIENT_SECRET, upstream.client_secret.as_bytes());
+    Ok(head)
+}
+
+/// Writes one line. Neither a [`HeaderName`] nor a [`http::HeaderValue`] can hold the end of a line.
+fn write(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
     }
-    headers.insert(CLIENT_ID, upstream.client_id.clone());
-    headers.insert(CLIENT_SECRET, upstream.client_secret.clone());
-    headers
 }
 
 /// What the ASP gets of GSTN's headers.
-pub(super) fn answer(
-    mut gstn: HeaderMap,
-    status: StatusCode,
-    method: &Method,
-    upstream: &Upstream,
-) -> HeaderMap {
-    let of_this_connection = nominated(&gstn);
+pub(super) fn answer(call: &Call<Admitted>, status: StatusCode, gstn: &Lines<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(gstn.len());
+    let host = call.site.upstream.as_ref().map_or("", |upstream| &upstream.host);
     // Where there is no body by nature, the length tells what there would have been.
-    let length = gstn.get(CONTENT_LENGTH).cloned();
-    for name in KEPT_BACK.iter().copied().map(HeaderName::from_static).chain(of_this_connection) {
-        gstn.remove(name);
+    let keeps_length = call.head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
+    let mut telling = Vec::new();
+    for (name, value) in gstn.iter() {
+        if KEPT_BACK.iter().any(|kept| kept.eq_ignore_ascii_case(name)) || is_nominated(name, gstn) {
+            continue;
+        }
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        if contains_ignoring_case(value, host.as_bytes()) {
+            telling.push(name);
+        } else if let Some(value) = gstn.share(value) {
+            headers.append(name, value);
+        }
     }
-    if (method == Method::HEAD || status == StatusCode::NOT_MODIFIED)
-        && let Some(length) = length
-    {
-        gstn.insert(CONTENT_LENGTH, length);
-    }
-    let telling = |value: &HeaderValue| contains_ignoring_case(value.as_bytes(), upstream.host.as_bytes());
-    let telling: Vec<_> =
-        gstn.iter().filter(|(_, value)| telling(value)).map(|(name, _)| name.clone()).collect();
     for name in telling {
-        gstn.remove(name);
+        headers.remove(name);
     }
-    gstn
+    if keeps_length
+        && let Some(length) = gstn.named("content-length").next().and_then(|value| gstn.share(value))
+    {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+    headers
 }
 
-/// The headers that `Connection` declares to concern this connection only.
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let names = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    names.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+/// Whether `Connection` declares that this header concerns this connection only.
+fn is_nominated(name: &str, gstn: &Lines<'_>) -> bool {
+    gstn.named("connection").any(|value| {
+        value.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    })
 }
 
 fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
