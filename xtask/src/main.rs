@@ -27,7 +27,12 @@ cargo xtask <verb>
   bench setup      installs what `bench gateway` measures beside us and with: nginx, HAProxy, Envoy, wrk, oha
   bench gateway [N] [--scenario NAME]... [--quick] [--out DIR]
                    CPU time and latency beside nginx, HAProxy and Envoy; N rounds (default 5), results kept in DIR
-  ci               all that must pass before a change lands: lint, deny, docs, test
+  count            what a call and the hot functions cost, in instructions and allocations, beside bench/counts.tsv; fails on a
+                   rise of more than 5 % or of any allocation. Needs valgrind
+  count --accept   makes what is counted the new bench/counts.tsv
+  count --profile NAME
+                   where the instructions and allocations of one row go
+  ci               all that must pass before a change lands: lint, deny, docs, test, count
 ";
 
 fn main() -> ExitCode {
@@ -56,8 +61,13 @@ fn run(arguments: &[&str]) -> Outcome {
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
-        ["bench", rest @ ["gateway", ..]] => bench(rest),
-        ["ci"] => lint().and_then(|()| deny()).and_then(|()| docs()).and_then(|()| run(&["test"])),
+        ["bench", "gateway", ..] => bench(&arguments[1..]),
+        ["count", rest @ ..] => count(rest),
+        ["ci"] => [lint, deny, docs]
+            .iter()
+            .try_for_each(|step| step())
+            .and_then(|()| run(&["test"]))
+            .and_then(|()| count(&[])),
         other => Err(format!("no such verb: {}\n\n{HELP}", other.join(" "))),
     }
 }
@@ -134,7 +144,21 @@ fn crash(runs: &str) -> Outcome {
 /// Measures a release build of the gateway.
 fn bench(arguments: &[&str]) -> Outcome {
     cargo(["build", "--release", "--package", "suvidha"].iter())?;
-    cargo(["run", "--release", "--package", "suvidha-bench", "--"].iter().chain(arguments))
+    let program = ["run", "--release", "--package", "suvidha-bench", "--bin", "suvidha-bench", "--"];
+    cargo(program.iter().chain(arguments))
+}
+
+/// Counts under callgrind. Elsewhere than on 64-bit Linux of Intel and AMD a program is another one, with counts of its own.
+fn count(arguments: &[&str]) -> Outcome {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        say("NOT COUNTED: bench/counts.tsv holds for x86-64 Linux alone");
+        return Ok(());
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        return Err("counting needs valgrind; install it: apt-get install valgrind".to_owned());
+    }
+    let program = ["run", "--profile", "count", "--package", "suvidha-bench", "--bin", "suvidha-count", "--"];
+    cargo(program.iter().chain(arguments))
 }
 
 /// Installs a cargo tool from crates.io unless it is there.

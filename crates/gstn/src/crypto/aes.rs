@@ -1,7 +1,7 @@
 //! AES-256-ECB with PKCS#7 padding: the only cipher of the protocol (gstn.md section 0, fact 2).
 //!
-//! The short path serves keys and OTPs (one to three blocks), the long one payloads: aws-lc-rs's padded-block
-//! calls are cheap to set up, its streaming calls are five times faster over a megabyte.
+//! The short path serves keys and OTPs (one to three blocks), the long one whatever is larger: aws-lc-rs's padded-block
+//! calls are cheap to set up, its streaming calls are five times faster over a megabyte. Payloads go through `payload`.
 
 use aws_lc_rs::cipher::{
     AES_256, DecryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, StreamingDecryptingKey,
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::CryptoError;
 
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 /// Longest input, in bytes, that takes the short path.
 const SHORT: usize = 512;
 /// The streaming calls count in `i32`; longer inputs go through in pieces of this size.
@@ -42,7 +42,7 @@ pub fn aes256_ecb_decrypt(key: &[u8; 32], sealed: &[u8]) -> Result<Zeroizing<Vec
     Ok(plain?)
 }
 
-fn unbound(key: &[u8; 32]) -> Result<UnboundCipherKey, Unspecified> {
+pub(super) fn unbound(key: &[u8; 32]) -> Result<UnboundCipherKey, Unspecified> {
     UnboundCipherKey::new(&AES_256, key)
 }
 

@@ -44,6 +44,7 @@ mod error;
 mod evc;
 mod getkey;
 mod hash;
+mod payload;
 mod pem;
 mod pfx;
 mod rsa;

@@ -6,9 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::secret::{AppKey, FileKey, Rek, Sek};
-use super::{
-    CryptoError, PrivateKey, PublicKey, aes256_ecb_decrypt, aes256_ecb_encrypt, base64, ct_eq, hmac_sha256,
-};
+use super::{CryptoError, PrivateKey, PublicKey, aes256_ecb_decrypt, aes256_ecb_encrypt, base64, payload};
 use crate::envelope::Reply;
 
 /// The encrypted parts of a request, both standard base64.
@@ -126,7 +124,7 @@ impl Sek {
 
     /// ASP: `data` and `hmac` of a request, from its JSON as it is to be read by GSTN.
     pub fn encrypt_request(&self, json: &[u8]) -> SealedRequest {
-        let (data, hmac) = seal_payload(self.as_bytes(), json);
+        let (data, hmac) = payload::seal_with_hmac(self.as_bytes(), json);
         SealedRequest { data, hmac }
     }
 
@@ -136,7 +134,7 @@ impl Sek {
     /// # Errors
     /// [`CryptoError`], whatever went wrong.
     pub fn decrypt_request(&self, data: &str, hmac: Option<&str>) -> Result<Vec<u8>, CryptoError> {
-        base64::decode_strict(self.decrypt_request_text(data, hmac)?.as_bytes())
+        payload::open(self.as_bytes(), data.as_bytes(), hmac)
     }
 
     /// GSTN: what `data` decrypts to before the last step: the base64 text of the JSON, which is what
@@ -149,7 +147,7 @@ impl Sek {
         data: &str,
         hmac: Option<&str>,
     ) -> Result<Zeroizing<String>, CryptoError> {
-        open_text(self.as_bytes(), data, hmac)
+        text(payload::open_text(self.as_bytes(), data.as_bytes(), hmac)?)
     }
 
     /// ASP: the JSON of a whole reply: opens its `rek`, checks its `hmac` if it has one, decrypts its `data`.
@@ -167,7 +165,7 @@ impl Sek {
 impl Rek {
     /// GSTN: `data` and `hmac` of a reply, from its JSON.
     pub fn encrypt_reply(&self, json: &[u8]) -> SealedReply {
-        let (data, hmac) = seal_payload(self.as_bytes(), json);
+        let (data, hmac) = payload::seal_with_hmac(self.as_bytes(), json);
         SealedReply { data, hmac }
     }
 
@@ -176,7 +174,7 @@ impl Rek {
     /// # Errors
     /// [`CryptoError`], whatever went wrong.
     pub fn decrypt_reply(&self, data: &str, hmac: Option<&str>) -> Result<Vec<u8>, CryptoError> {
-        base64::decode_strict(open_text(self.as_bytes(), data, hmac)?.as_bytes())
+        payload::open(self.as_bytes(), data.as_bytes(), hmac)
     }
 }
 
@@ -184,7 +182,7 @@ impl FileKey {
     /// GSTN: the text inside a file of a large reply (the `.json` of the tar.gz), from its JSON; standard
     /// base64.
     pub fn encrypt_file(&self, json: &[u8]) -> String {
-        seal(self.as_bytes(), base64::encode(json).as_bytes())
+        payload::seal(self.as_bytes(), json, |_| ())
     }
 
     /// ASP: the JSON of a file of a large reply, from the text inside it; a line break at its end is passed
@@ -193,7 +191,7 @@ impl FileKey {
     /// # Errors
     /// [`CryptoError`] if it was not sealed under this key.
     pub fn decrypt_file(&self, text: &str) -> Result<Vec<u8>, CryptoError> {
-        base64::decode_strict(open_text(self.as_bytes(), text.trim_ascii_end(), None)?.as_bytes())
+        payload::open(self.as_bytes(), text.trim_ascii_end().as_bytes(), None)
     }
 }
 
@@ -209,23 +207,6 @@ pub(super) fn open_key<K>(
     read: impl FnOnce(&[u8]) -> Result<K, CryptoError>,
 ) -> Result<K, CryptoError> {
     read(&aes256_ecb_decrypt(key, &base64::decode_strict(sealed)?)?)
-}
-
-/// `data` and `hmac` of a JSON: the doubled base64 of gstn.md section 0, facts 3 and 4.
-fn seal_payload(key: &[u8; 32], json: &[u8]) -> (String, String) {
-    let text = Zeroizing::new(base64::encode(json));
-    (seal(key, text.as_bytes()), base64::encode(hmac_sha256(key, text.as_bytes())))
-}
-
-/// The base64 text inside `data`, checked against `hmac` if there is one.
-fn open_text(key: &[u8; 32], data: &str, hmac: Option<&str>) -> Result<Zeroizing<String>, CryptoError> {
-    let plain = aes256_ecb_decrypt(key, &base64::decode_strict(data)?)?;
-    if let Some(hmac) = hmac
-        && !ct_eq(&hmac_sha256(key, &plain), &base64::decode_strict(hmac)?)
-    {
-        return Err(CryptoError);
-    }
-    text(plain)
 }
 
 fn text(mut plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, CryptoError> {
