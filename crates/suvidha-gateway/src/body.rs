@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use suvidha_store::ledger::Outcome;
 use tokio::time::{Instant, timeout};
 
@@ -19,8 +18,63 @@ use crate::config::Timeouts;
 use crate::error::{Error, Kind};
 use crate::pipeline::forward::Glimpse;
 use crate::pipeline::settle::{Record, Settlement};
-use crate::upstream::{self, Exchange};
-use crate::wire::CallOnLine;
+use crate::streams::CallOnStream;
+use crate::upstream::Exchange;
+use crate::wire;
+
+/// The body of a request, from wherever it comes in.
+pub(crate) enum Incoming {
+    /// There is none.
+    None,
+    /// In HTTP/1.
+    OnWire(wire::RequestBody),
+    /// In HTTP/2.
+    OnStream(hyper::body::Incoming),
+}
+
+impl Incoming {
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, (Kind, String)>>> {
+        match self {
+            Self::None => Poll::Ready(None),
+            Self::OnWire(body) => body.poll_piece(cx).map_err(|error| match error.kind() {
+                std::io::ErrorKind::InvalidData => {
+                    (Kind::MalformedHttp, "the body is not chunked as it should be".to_owned())
+                }
+                _ => (Kind::BodyEndedEarly, error.to_string()),
+            }),
+            Self::OnStream(body) => loop {
+                let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)) else {
+                    return Poll::Ready(None);
+                };
+                // Trailers are not GSTN's business.
+                match frame.map(Frame::into_data) {
+                    Ok(Ok(piece)) => return Poll::Ready(Some(Ok(piece))),
+                    Ok(Err(_)) => {}
+                    Err(error) => return Poll::Ready(Some(Err((Kind::BodyEndedEarly, error.to_string())))),
+                }
+            },
+        }
+    }
+
+    /// Whether nothing is left, as far as that is known.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::OnWire(body) => body.is_over(),
+            Self::OnStream(body) => body.is_end_stream(),
+        }
+    }
+
+    /// How many bytes are left, where that was declared.
+    pub(crate) fn declared(&self) -> Option<u64> {
+        match self {
+            Self::None => Some(0),
+            Self::OnWire(body) => body.declared(),
+            Self::OnStream(body) => body.size_hint().exact(),
+        }
+    }
+}
 
 /// How a request body is getting on, for those who wait for its end.
 pub(crate) struct Flow(Mutex<Progress>);
@@ -39,7 +93,7 @@ impl Flow {
             taken: 0,
             waiting_for_asp: false,
             since: Instant::now(),
-            over: body.is_end_stream(),
+            over: body.is_over(),
             broken: None,
         })))
     }
@@ -96,7 +150,7 @@ pub(crate) async fn read_whole(
     patience: Duration,
     record: &mut Record,
 ) -> Result<Bytes, Error> {
-    if body.as_ref().is_some_and(|body| body.size_hint().lower() > most) {
+    if body.as_ref().and_then(Incoming::declared).is_some_and(|length| length > most) {
         return Err(Error::saying(
             Kind::BodyTooLarge,
             format!("The body of this call has at most {most} bytes."),
@@ -139,46 +193,34 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = self.get_mut();
-        loop {
-            let Poll::Ready(next) = Pin::new(&mut this.incoming).poll_frame(cx) else {
-                this.flow.moved(0, true);
-                return Poll::Pending;
-            };
-            this.flow.lock().over = next.is_none() || this.incoming.is_end_stream();
-            return Poll::Ready(match next {
-                Some(Ok(frame)) => {
-                    // Trailers are not GSTN's business.
-                    let Some(piece) = frame.data_ref() else { continue };
-                    let taken = this.flow.moved(piece.len(), false);
-                    if taken > this.most {
-                        Some(Err(this.fail(Kind::BodyTooLarge, "the body grew beyond its limit")))
-                    } else {
-                        Some(Ok(frame))
-                    }
+        let Poll::Ready(next) = this.incoming.poll_piece(cx) else {
+            this.flow.moved(0, true);
+            return Poll::Pending;
+        };
+        this.flow.lock().over = next.is_none() || this.incoming.is_over();
+        Poll::Ready(match next {
+            Some(Ok(piece)) => {
+                let taken = this.flow.moved(piece.len(), false);
+                if taken > this.most {
+                    Some(Err(this.fail(Kind::BodyTooLarge, "the body grew beyond its limit")))
+                } else {
+                    Some(Ok(Frame::data(piece)))
                 }
-                Some(Err(error)) => {
-                    let kind = match upstream::io_kind(&error) {
-                        Some(std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput) => {
-                            Kind::MalformedHttp
-                        }
-                        _ => Kind::BodyEndedEarly,
-                    };
-                    Some(Err(this.fail(kind, error)))
-                }
-                None => {
-                    this.flow.moved(0, false);
-                    None
-                }
-            });
-        }
+            }
+            Some(Err((kind, detail))) => Some(Err(this.fail(kind, detail))),
+            None => {
+                this.flow.moved(0, false);
+                None
+            }
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.declared().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -206,7 +248,7 @@ pub(crate) struct AnswerBody {
     /// Of such an answer, the piece before the next.
     behind: Option<Bytes>,
     settlement: Option<Box<Settlement>>,
-    on_line: Option<CallOnLine>,
+    on_stream: Option<CallOnStream>,
 }
 
 /// What is to be sent.
@@ -248,7 +290,7 @@ impl AnswerBody {
         content: Content,
         version: Version,
         settlement: Box<Settlement>,
-        on_line: Option<CallOnLine>,
+        on_stream: Option<CallOnStream>,
     ) -> Self {
         let mut body = Self {
             content,
@@ -256,7 +298,7 @@ impl AnswerBody {
             end_is_silent: false,
             behind: None,
             settlement: Some(settlement),
-            on_line,
+            on_stream,
         };
         body.end_is_silent = version < Version::HTTP_11 && body.size_hint().exact().is_none();
         body
@@ -320,11 +362,7 @@ impl AnswerBody {
             settlement.record.failed(error);
             settlement.enter_late(Outcome::BrokenOff);
         }
-        if let Some(on_line) = self.on_line.take()
-            && broken.is_some()
-        {
-            on_line.reset();
-        }
+        self.on_stream = None;
     }
 }
 

@@ -8,22 +8,25 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::{http1, http2};
+use http::Request;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
+use crate::body::Incoming;
 use crate::pipeline::{Visit, answer};
 use crate::plane::Door;
 use crate::site::Site;
-use crate::wire::{Line, Socket, Wire, WireRules};
+use crate::streams::Streams;
+use crate::wire::{self, Socket, WireRules};
 
 const BACKLOG: i32 = 1024;
 
@@ -142,17 +145,26 @@ impl Entrance {
         let site = self.door.site.load_full();
         let visit =
             Arc::new(Visit { door: Arc::clone(&self.door), peer: peer.ip().to_canonical(), lane: self.lane });
-        let served = match &site.tls {
-            None => self.serve_http1(socket, visit, &site).await,
+        let socket = match &site.tls {
+            None => Socket::Plain(socket),
             Some(config) => match self.shake_hands(socket, config, site.timeouts.request_head()).await {
                 Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                    self.serve_http2(stream, visit, &site).await
+                    return Box::pin(self.serve_http2(stream, visit, &site)).await;
                 }
-                Ok(stream) => self.serve_http1(stream, visit, &site).await,
+                Ok(stream) => Socket::Tls(Box::new(stream)),
                 Err(error) => return debug!(target: "suvidha::gateway", %error, "no TLS handshake"),
             },
         };
-        if let Err(error) = served {
+        let rules = WireRules {
+            head_bytes: site.limits.head_bytes,
+            headers: site.limits.headers,
+            request_head: site.timeouts.request_head(),
+            keep_alive: site.timeouts.keep_alive(),
+            write_idle: site.timeouts.answer_write_idle(),
+        };
+        // A connection lives longer than the configuration that it began under.
+        drop(site);
+        if let Err(error) = wire::serve(socket, rules, visit, self.phase).await {
             debug!(target: "suvidha::gateway", %error, "a connection ended early");
         }
     }
@@ -170,46 +182,16 @@ impl Entrance {
         }
     }
 
-    async fn serve_http1<S>(mut self, socket: S, visit: Arc<Visit>, site: &Site) -> hyper::Result<()>
-    where
-        S: Socket + 'static,
-    {
-        let rules = WireRules {
-            head_bytes: site.limits.head_bytes,
-            headers: site.limits.headers,
-            request_head: site.timeouts.request_head(),
-            keep_alive: site.timeouts.keep_alive(),
-            write_idle: site.timeouts.answer_write_idle(),
-        };
-        let (wire, line) = Wire::new(socket, rules);
-        let service = service_fn(move |request| {
-            let (on_line, fault) = line.begin();
-            let answer = answer(Arc::clone(&visit), request, Some(on_line), fault);
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let connection =
-            http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(wire), service);
-        let mut connection = pin!(connection);
-        tokio::select! {
-            biased;
-            served = connection.as_mut() => return served,
-            _ = self.phase.wait_for(|phase| *phase != Phase::Open) => connection.as_mut().graceful_shutdown(),
-        }
-        connection.await
-    }
-
-    async fn serve_http2(
-        mut self,
-        stream: TlsStream<TcpStream>,
-        visit: Arc<Visit>,
-        site: &Site,
-    ) -> hyper::Result<()> {
-        let line = Line::new();
-        let calls = Arc::clone(&line);
-        let service = service_fn(move |request| {
-            let (on_line, _) = calls.begin();
-            let answer = answer(Arc::clone(&visit), request, Some(on_line), None);
-            async move { Ok::<_, Infallible>(answer.await) }
+    async fn serve_http2(mut self, stream: TlsStream<TcpStream>, visit: Arc<Visit>, site: &Site) {
+        let streams = Streams::new();
+        let calls = Arc::clone(&streams);
+        let service = service_fn(move |request: Request<_>| {
+            let (visit, on_stream) = (Arc::clone(&visit), calls.begin());
+            let (head, body) = request.into_parts();
+            async move {
+                let body = Incoming::OnStream(body);
+                Ok::<_, Infallible>(answer(&visit, head, body, Some(on_stream), None).await)
+            }
         });
         // Beyond this, the HTTP/2 library refuses by itself; up to it, we do, and say why.
         let most = u32::try_from(site.limits.head_bytes.saturating_mul(4)).unwrap_or(u32::MAX);
@@ -220,29 +202,21 @@ impl Entrance {
             .max_header_list_size(most)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
+        let ended = |served: hyper::Result<()>| {
+            if let Err(error) = served {
+                debug!(target: "suvidha::gateway", %error, "a connection ended early");
+            }
+        };
         tokio::select! {
             biased;
-            served = connection.as_mut() => return served,
+            served = connection.as_mut() => return ended(served),
             _ = self.phase.wait_for(|phase| *phase != Phase::Open) => {}
-            () = quiet(&line, site.timeouts.keep_alive()) => {}
+            () = streams.quiet(site.timeouts.keep_alive()) => {}
         }
         connection.as_mut().graceful_shutdown();
         tokio::select! {
-            served = connection => served,
-            () = quiet(&line, FAREWELL.min(site.timeouts.keep_alive())) => Ok(()),
-        }
-    }
-}
-
-/// Ends when there has been no call on `line` for `keep_alive`.
-async fn quiet(line: &Line, keep_alive: Duration) {
-    let mut look_again = Instant::now() + keep_alive;
-    loop {
-        sleep_until(look_again).await;
-        match line.quiet_since() {
-            Some(since) if since.elapsed() >= keep_alive => return,
-            Some(since) => look_again = since + keep_alive,
-            None => look_again = Instant::now() + keep_alive,
+            served = connection => ended(served),
+            () = streams.quiet(FAREWELL.min(site.timeouts.keep_alive())) => {}
         }
     }
 }

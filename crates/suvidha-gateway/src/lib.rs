@@ -29,6 +29,7 @@ mod sessions;
 mod setasppubcer;
 mod site;
 mod status;
+mod streams;
 mod tls;
 mod trace;
 mod upstream;

@@ -17,23 +17,23 @@ use std::task::Poll;
 use std::time::Duration;
 
 use gstn::headers::X_REQUEST_ID;
-use http::header::{CONNECTION, EXPECT};
+use http::header::{CONNECTION, DATE, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Version};
-use http_body::Body;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Response, Version};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::route::Destination;
 use self::settle::{Record, Settlement};
-use crate::body::{AnswerBody, Content};
+use crate::body::{AnswerBody, Content, Incoming};
 use crate::error::{Error, Kind};
 use crate::plane::Door;
 use crate::recorder::Unrecorded;
 use crate::site::Site;
-use crate::wire::{CallOnLine, HeadFault};
+use crate::streams::CallOnStream;
+use crate::wire::HeadFault;
 use crate::{aspapi, getkey, own, setasppubcer};
 
 /// The longest request body, in bytes, that is read though nobody wants it, and how long its bytes may take to
@@ -73,19 +73,19 @@ pub(crate) struct Visit {
 
 /// Answers one request, whatever happens to it.
 pub(crate) async fn answer(
-    visit: Arc<Visit>,
-    request: Request<Incoming>,
-    on_line: Option<CallOnLine>,
+    visit: &Visit,
+    head: Parts,
+    body: Incoming,
+    on_stream: Option<CallOnStream>,
     fault: Option<HeadFault>,
 ) -> Response<AnswerBody> {
     let mut settlement = Box::new(Settlement::open(&visit.door, visit.lane));
     let record = &mut settlement.record;
-    let (head, body) = request.into_parts();
     record.trace = visit.door.plane.tracer.as_ref().map(|tracer| tracer.begin(&head));
     let version = head.version;
     let waits_for_leave = head.headers.contains_key(EXPECT);
     let mut body = Some(body);
-    let outcome = match caught(stages(&visit, head, &mut body, fault, record)).await {
+    let outcome = match caught(stages(visit, head, &mut body, fault, record)).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Error::because(Kind::Internal, words(&*panic))),
     };
@@ -102,7 +102,12 @@ pub(crate) async fn answer(
         notice.write(response.headers_mut());
     }
     response.headers_mut().insert(X_REQUEST_ID, header(settlement.record.request_id));
-    response.map(|content| AnswerBody::new(content, version, settlement, on_line))
+    if !response.headers().contains_key(DATE)
+        && let Some(date) = date(visit.door.plane.seam.now())
+    {
+        response.headers_mut().insert(DATE, date);
+    }
+    response.map(|content| AnswerBody::new(content, version, settlement, on_stream))
 }
 
 /// The body is taken by whoever reads it, and left where nobody did.
@@ -113,13 +118,16 @@ async fn stages(
     fault: Option<HeadFault>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    let length = body.as_ref().map_or(0, |body| body.size_hint().lower());
+    let length = body.as_ref().and_then(Incoming::declared).unwrap_or(0);
     let call = receive::receive(visit, head, length, fault, record)?;
     match route::route(call, visit, record)? {
         Destination::Own(endpoint, call) => own::respond(endpoint, &call, visit),
-        Destination::GetKey(call) => getkey::respond(&call, visit, body, record).await,
-        Destination::SetAspPubCer(call) => setasppubcer::respond(&call, visit, body, record).await,
-        Destination::OfItself(question, call) => aspapi::respond(question, call, visit, record).await,
+        // Apart from the others' memory, so that the rare calls do not make the frequent ones carry theirs.
+        Destination::GetKey(call) => Box::pin(getkey::respond(&call, visit, body, record)).await,
+        Destination::SetAspPubCer(call) => Box::pin(setasppubcer::respond(&call, visit, body, record)).await,
+        Destination::OfItself(question, call) => {
+            Box::pin(aspapi::respond(question, call, visit, record)).await
+        }
         Destination::Gstn(call) => {
             let call = identify::identify(call, visit, record)?;
             visit.door.check_ledger()?;
@@ -161,17 +169,17 @@ async fn read_to_its_end(body: Option<Incoming>, waits_for_leave: bool, record: 
     let Some(mut body) = body else {
         return record.request_body.as_ref().is_some_and(|flow| flow.is_over());
     };
-    if body.is_end_stream() {
+    if body.is_over() {
         return true;
     }
-    if waits_for_leave || body.size_hint().lower() > READ_UNWANTED {
+    if waits_for_leave || body.declared().is_some_and(|length| length > READ_UNWANTED) {
         return false;
     }
     let rest = async {
         let mut read = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return false };
-            read += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+        while let Some(piece) = poll_fn(|cx| body.poll_piece(cx)).await {
+            let Ok(piece) = piece else { return false };
+            read += piece.len() as u64;
             if read > READ_UNWANTED {
                 return false;
             }
@@ -202,4 +210,9 @@ fn header(request_id: Uuid) -> HeaderValue {
     let mut text = Uuid::encode_buffer();
     let text = request_id.hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The time as HTTP writes it.
+fn date(now: Timestamp) -> Option<HeaderValue> {
+    HeaderValue::try_from(DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?).ok()
 }

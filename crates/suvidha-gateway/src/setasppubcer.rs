@@ -5,12 +5,11 @@
 use gstn::crypto::base64;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Response};
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use suvidha_store::{Replacement, StoreError};
 use tokio::sync::oneshot;
 
-use crate::body::{self, Content};
+use crate::body::{self, Content, Incoming};
 use crate::error::{Error, Kind, sentence};
 use crate::gcra::Rate;
 use crate::getkey::json;

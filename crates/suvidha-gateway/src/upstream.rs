@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-pub(crate) use self::exchange::{Answered, Exchange, io_kind};
+pub(crate) use self::exchange::{Answered, Exchange};
 pub(crate) use self::http1::{Lines, Outgoing};
 use self::link::{Counted, Io, Link};
 use self::pool::Pool;

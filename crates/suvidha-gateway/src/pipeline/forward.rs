@@ -17,7 +17,6 @@ use gstn::envelope::StatusCd;
 use gstn::headers::X_GSP_ERROR_ORIGIN;
 use http::header::LINK;
 use http::{HeaderValue, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use self::consent::Authentication;
@@ -27,7 +26,7 @@ use super::admit::Admitted;
 use super::settle::Record;
 use super::{Call, Visit};
 use crate::accounts::Verdict;
-use crate::body::{Content, Flow, RequestBody, Streaming};
+use crate::body::{Content, Flow, Incoming, RequestBody, Streaming};
 use crate::breaker::Pass;
 use crate::error::{Error, Kind, help_link};
 use crate::site::Site;

@@ -1,7 +1,7 @@
 //! First, because nothing may be believed of a request before it is certain where it begins and ends, and
 //! that it says each thing once.
 //!
-//! Heads were judged by [`crate::wire`] already, for hyper would not let us answer the malformed ones; here
+//! Heads of HTTP/1 were judged by [`crate::wire`] as they came in; here
 //! they get their answer.
 
 use std::net::{IpAddr, SocketAddr};

@@ -3,7 +3,6 @@
 //! The connection is driven by the call that uses it, in the same task: no hand-over between tasks, back-pressure
 //! in both directions by itself, and a call that is given up takes its connection with it.
 
-use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -276,16 +275,4 @@ fn half_an_answer(error: &io::Error) -> Error {
         _ => Kind::GstnHalfAnswer,
     };
     Error::because(kind, error)
-}
-
-/// The kind of the I/O error that `error` comes from.
-pub(crate) fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        source = error.source();
-    }
-    None
 }

@@ -1,7 +1,6 @@
-//! Follows a chunked body just far enough to know where it ends and the next head begins.
-//!
-//! It is stricter than hyper's decoder where the two differ, and ends the connection there: they can never
-//! disagree about the end and go on.
+//! Takes a chunked body out of its chunks. It is strict: what is not chunked just so ends the connection.
+
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The most bytes of chunk extensions, or of trailers, in one body.
 const MAX_EXTRA: usize = 16 * 1024;
@@ -39,24 +38,30 @@ impl Default for At {
 }
 
 impl Chunks {
-    /// Takes as many of `bytes` as belong to the body; says how many, and whether the body is at its end.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
+    /// The next piece of the body in `bytes`, taken out together with what goes before it; `None` where there is none yet, or
+    /// none any more.
+    pub(super) fn next(&mut self, bytes: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
         let mut used = 0;
-        while used < bytes.len() && self.at != At::Done {
+        while used < bytes.len() && !self.is_done() {
             if let At::Data { left } = &mut self.at {
-                let take =
-                    usize::try_from(*left).map_or(bytes.len() - used, |left| left.min(bytes.len() - used));
-                used += take;
+                bytes.advance(used);
+                let take = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= take as u64;
                 if *left == 0 {
                     self.at = At::DataReturn;
                 }
-            } else {
-                self.at = self.step(bytes[used])?;
-                used += 1;
+                return Ok(Some(bytes.split_to(take).freeze()));
             }
+            self.at = self.step(bytes[used])?;
+            used += 1;
         }
-        Ok((used, self.at == At::Done))
+        bytes.advance(used);
+        Ok(None)
+    }
+
+    /// Whether the body is at its end.
+    pub(super) fn is_done(&self) -> bool {
+        self.at == At::Done
     }
 
     fn step(&mut self, byte: u8) -> Result<At, Malformed> {
@@ -104,17 +109,27 @@ mod tests {
 
     use super::*;
 
+    /// The body in `bytes`, and what is left behind it.
+    fn taken(bytes: &str) -> Result<(String, String, bool), Malformed> {
+        let (mut chunks, mut rest, mut body) = (Chunks::default(), BytesMut::from(bytes), Vec::new());
+        while let Some(piece) = chunks.next(&mut rest)? {
+            body.extend_from_slice(&piece);
+        }
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ok((text(&body), text(&rest), chunks.is_done()))
+    }
+
     #[test]
     fn the_end_is_found_with_extensions_and_trailers() {
-        for body in [
-            "0\r\n\r\n",
-            "5\r\nhello\r\n0\r\n\r\n",
-            "5;a=b\r\nhello\r\n00\r\n\r\n",
-            "A  \r\n0123456789\r\n0;x\r\nt: 1\r\nu: 2\r\n\r\n",
+        for (bytes, body) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("5;a=b\r\nhello\r\n00\r\n\r\n", "hello"),
+            ("A  \r\n0123456789\r\n0;x\r\nt: 1\r\nu: 2\r\n\r\n", "0123456789"),
         ] {
-            let mut chunks = Chunks::default();
-            let bytes = format!("{body}GET / HTTP/1.1");
-            assert_eq!(chunks.follow(bytes.as_bytes()).unwrap(), (body.len(), true), "{body:?}");
+            let next = "GET / HTTP/1.1";
+            let taken = taken(&format!("{bytes}{next}")).unwrap();
+            assert_eq!(taken, (body.to_owned(), next.to_owned(), true), "{bytes:?}");
         }
     }
 
@@ -131,35 +146,38 @@ mod tests {
             "0\r\nt: 1\n",
             "fffffffffffffffff\r\n",
         ] {
-            assert!(Chunks::default().follow(body.as_bytes()).is_err(), "{body:?}");
+            assert!(taken(body).is_err(), "{body:?}");
         }
         let endless = format!("0\r\n{}", "a".repeat(MAX_EXTRA + 1));
-        assert!(Chunks::default().follow(endless.as_bytes()).is_err());
+        assert!(taken(&endless).is_err());
     }
 
     proptest! {
         #[test]
-        fn the_end_does_not_depend_on_how_the_bytes_arrive(
+        fn the_body_does_not_depend_on_how_the_bytes_arrive(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..5),
             at in prop::collection::vec(1_usize..20, 1..40),
         ) {
-            let mut body = Vec::new();
+            let mut sent = Vec::new();
             for piece in &pieces {
-                body.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-                body.extend_from_slice(piece);
-                body.extend_from_slice(b"\r\n");
+                sent.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                sent.extend_from_slice(piece);
+                sent.extend_from_slice(b"\r\n");
             }
-            body.extend_from_slice(b"0\r\n\r\n");
-            let (mut chunks, mut rest, mut sizes) = (Chunks::default(), &body[..], at.into_iter().cycle());
-            let mut done = false;
-            while !rest.is_empty() {
-                prop_assert!(!done);
-                let now = sizes.next().unwrap_or(1).min(rest.len());
-                let (used, end) = chunks.follow(&rest[..now]).unwrap();
-                prop_assert_eq!(used, now);
-                (rest, done) = (&rest[now..], end);
+            sent.extend_from_slice(b"0\r\n\r\n");
+            let (mut chunks, mut left, mut sizes) = (Chunks::default(), &sent[..], at.into_iter().cycle());
+            let (mut arrived, mut body) = (BytesMut::new(), Vec::new());
+            while !left.is_empty() {
+                prop_assert!(!chunks.is_done());
+                let now = sizes.next().unwrap_or(1).min(left.len());
+                arrived.extend_from_slice(&left[..now]);
+                left = &left[now..];
+                while let Some(piece) = chunks.next(&mut arrived).unwrap() {
+                    body.extend_from_slice(&piece);
+                }
             }
-            prop_assert!(done);
+            prop_assert!(chunks.is_done() && arrived.is_empty());
+            prop_assert_eq!(body, pieces.concat());
         }
     }
 }
