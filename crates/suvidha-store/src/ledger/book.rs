@@ -55,6 +55,7 @@ impl Book {
 
     fn checked(connection: Connection, path: &Path, identity: Identity) -> Result<Self, LedgerError> {
         let head = schema::checked_end(&connection, path)?;
+        schema::leave_out_checks(&connection).map_err(|error| LedgerError::of(path, error))?;
         let files = Files::of(path);
         let (path, scratch) = (path.to_owned(), Scratch::default());
         Ok(Self { connection, path, identity, head, files, scratch, doubtful: None })
@@ -118,12 +119,17 @@ fn written<'a>(
     scratch.sums.clear();
     {
         let mut insert = transaction.prepare_cached(&scratch.insert)?;
+        // What stays bound from the entry before: neighbours have most of their columns in common.
+        let mut bound = [None; COLUMNS.len()];
         for entry in entries {
             head.seq += 1;
             let columns = columns(head.seq, entry);
             head.hash = scratch.chain.link(&head.hash, columns);
-            for (index, value) in columns.into_iter().enumerate() {
-                insert.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+            for (index, (value, bound)) in columns.into_iter().zip(&mut bound).enumerate() {
+                if *bound != Some(value) {
+                    insert.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+                    *bound = Some(value);
+                }
             }
             insert.raw_bind_parameter(COLUMNS.len() + 1, head.hash)?;
             insert.raw_execute()?;
