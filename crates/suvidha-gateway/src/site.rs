@@ -256,8 +256,8 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
 fn check_ledger(ledger: &Ledger) -> Result<(), StartError> {
     let months = ledger.retention_months.map_or(1, u64::from);
     for (setting, found, low, high, expected) in [
-        ("ledger.gather_ms", ledger.gather_ms, 0, 1000, "0 to 1,000"),
-        ("ledger.retention_months", months, 1, 1200, "1 to 1,200"),
+        ("ledger.gather", ledger.gather_ms, 0, 1000, "0 to 1,000 milliseconds"),
+        ("ledger.retention", months, 1, 1200, "1 to 1,200 months"),
     ] {
         if !(low..=high).contains(&found) {
             return Err(StartError::OutOfRange { setting, found, expected });

@@ -101,8 +101,8 @@ impl Ledger {
             .map_err(|error| LedgerError::of(&self.path, error))
     }
 
-    /// Starts the writer's thread. It waits for `gather` after the first entry of a group, so that groups grow; zero is
-    /// best for the time an answer waits, a millisecond saves the disk. Entries older than `retention` and the month
+    /// Starts the writer's thread. Where entries come in numbers it waits for `gather` after the first of a group, so that
+    /// groups grow; one that comes alone is written at once. Entries older than `retention` and the month
     /// that is running are removed in time; without it, none is.
     pub fn start(
         self,

@@ -103,6 +103,7 @@ impl Writer {
             manner,
             group: VecDeque::new(),
             untold: 0,
+            crowded: false,
         };
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -205,6 +206,8 @@ struct Scribe {
     group: VecDeque<Queued>,
     /// How many at the end of `group` nobody was told the failure of.
     untold: usize,
+    /// More than one entry was taken from the queue at once, the last time.
+    crowded: bool,
 }
 
 /// A group whose commit failed.
@@ -232,17 +235,23 @@ impl Scribe {
         loop {
             let idle = self.manner.retention.as_ref().map(Retention::idle);
             let wake = match self.group.is_empty() {
-                true => Wake::AtWork { gather: self.manner.gather, idle },
+                true => Wake::AtWork { gather: self.gather(), idle },
                 false => Wake::After(RETRY),
             };
             let taken = self.shared.queue.take(&mut self.group, wake);
             self.untold += taken.entries;
+            self.crowded = taken.entries > 1;
             self.write();
             if taken.stopping {
                 return;
             }
             self.forget();
         }
+    }
+
+    /// How long to wait for company. Calls that come one by one would wait for nothing.
+    fn gather(&self) -> Duration {
+        if self.crowded { self.manner.gather } else { Duration::ZERO }
     }
 
     /// Writes what was taken, or keeps it.
@@ -462,6 +471,7 @@ mod tests {
             manner: Manner { gather: Duration::ZERO, retention: None, observer: told.clone() },
             group: VecDeque::new(),
             untold: 0,
+            crowded: false,
         };
         for entry in &entries {
             scribe.shared.queue.push(entry.clone(), Release::Held);
