@@ -48,11 +48,13 @@ impl Record {
 /// that nothing in it can fool whoever reads it on a terminal.
 pub(crate) fn words(header: &HeaderValue) -> Option<String> {
     let bytes = header.as_bytes().trim_ascii();
-    let visible = |&byte: &u8| match byte {
-        b' '..=b'~' => char::from(byte),
-        _ => '?',
-    };
-    (!bytes.is_empty()).then(|| bytes.iter().take(LONGEST).map(visible).collect())
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let is_visible = |byte: &u8| matches!(byte, b' '..=b'~');
+    match std::str::from_utf8(bytes) {
+        _ if bytes.is_empty() => None,
+        Ok(text) if bytes.iter().all(is_visible) => Some(text.to_owned()),
+        _ => Some(bytes.iter().map(|byte| if is_visible(byte) { char::from(*byte) } else { '?' }).collect()),
+    }
 }
 
 fn microseconds(duration: Duration) -> u64 {
