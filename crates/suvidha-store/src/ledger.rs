@@ -3,7 +3,9 @@
 //! Each environment has one: a SQLite file with one [`Writer`] and any number of [`LedgerReader`]s, in any process. The
 //! writer's thread takes what is queued, writes it in one transaction and tells its [`Observer`]; so the cost of
 //! bringing data to the disk is shared by all calls that ended meanwhile. What is summed beside the entries (what was
-//! charged, what counts for quotas, the sessions of taxpayers) changes in the same transaction, so that it always fits.
+//! charged, what counts for quotas) follows in the transaction of some later group, at most a second or some thousand
+//! entries behind: `head` says up to where it came, and whoever reads sums adds the entries behind it, so that what is
+//! read always fits. What calls did to the sessions of taxpayers changes with the entries.
 //!
 //! # The chain
 //!
@@ -39,11 +41,14 @@ mod filter;
 mod health;
 mod ist;
 mod opening;
+mod places;
 mod queue;
 mod reader;
 mod retention;
 mod schema;
+mod stretch;
 mod summary;
+mod tally;
 mod usage;
 mod verify;
 mod writer;

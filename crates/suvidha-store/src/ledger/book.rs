@@ -1,6 +1,7 @@
-//! The writing side of the file: a group of entries, and all that is summed beside them, in one transaction.
+//! The writing side of the file: a group of entries in one transaction, and what is kept beside them when its time has come.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gstn::Environment;
 use rusqlite::types::ToSqlOutput;
@@ -11,9 +12,9 @@ use super::chain::{COLUMNS, Chain, Head, columns};
 use super::entry::{ConsentChange, Entry};
 use super::error::LedgerError;
 use super::files::Files;
-use super::ist;
 use super::schema::{self, Identity};
-use super::usage::{Sums, TOTALS};
+use super::stretch::Stretch;
+use super::tally::Tally;
 
 /// The file, open for writing.
 pub(super) struct Book {
@@ -23,6 +24,8 @@ pub(super) struct Book {
     head: Head,
     files: Files,
     scratch: Scratch,
+    /// What is not yet written of what is kept beside the entries; `None` where it must be read anew after a failure.
+    beside: Option<Beside>,
     /// The head that the ledger has if the last transaction, whose commit failed, was carried out all the same.
     doubtful: Option<Head>,
 }
@@ -30,22 +33,30 @@ pub(super) struct Book {
 /// What would else be allocated for each group.
 struct Scratch {
     chain: Chain,
-    sums: Sums,
     /// The statement that inserts an entry.
     insert: String,
 }
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { chain: Chain::default(), sums: Sums::default(), insert: insert_entry() }
+/// What is kept beside the entries, as far as it is not yet written.
+struct Beside {
+    tally: Tally,
+    stretch: Stretch,
+}
+
+impl Beside {
+    /// As the ledger that ends with `head` needs it.
+    fn read(connection: &Connection, head: Head) -> rusqlite::Result<Self> {
+        Ok(Self { tally: Tally::read(connection)?, stretch: Stretch::read(connection, head.seq)? })
     }
 }
 
 impl Book {
-    /// Opens the ledger at `path`, making it if need be, and checks its end.
+    /// Opens the ledger at `path`, making it if need be, checks its end, and makes up for what the last writer left.
     pub(super) fn open(path: &Path, environment: Environment, seam: &Seam) -> Result<Self, LedgerError> {
         let (connection, identity) = schema::open(path, environment, seam)?;
-        Self::checked(connection, path, identity)
+        let mut book = Self::checked(connection, path, identity)?;
+        book.bring_up(true)?;
+        Ok(book)
     }
 
     /// Opens it once more after a failure.
@@ -55,10 +66,12 @@ impl Book {
 
     fn checked(connection: Connection, path: &Path, identity: Identity) -> Result<Self, LedgerError> {
         let head = schema::checked_end(&connection, path)?;
-        schema::leave_out_checks(&connection).map_err(|error| LedgerError::of(path, error))?;
+        let failed = |error| LedgerError::of(path, error);
+        schema::leave_out_checks(&connection).map_err(failed)?;
+        let beside = Some(Beside::read(&connection, head).map_err(failed)?);
         let files = Files::of(path);
-        let (path, scratch) = (path.to_owned(), Scratch::default());
-        Ok(Self { connection, path, identity, head, files, scratch, doubtful: None })
+        let scratch = Scratch { chain: Chain::default(), insert: insert_entry() };
+        Ok(Self { connection, path: path.to_owned(), identity, head, files, scratch, beside, doubtful: None })
     }
 
     pub(super) fn head(&self) -> Head {
@@ -98,123 +111,74 @@ impl Book {
         &mut self,
         entries: impl Iterator<Item = &'a Entry>,
     ) -> Result<Head, LedgerError> {
-        let Self { connection, path, head, files, scratch, doubtful, .. } = self;
-        files.require()?;
-        let written = written(connection, *head, entries, scratch, doubtful)
-            .map_err(|error| LedgerError::of(path, error))?;
-        *doubtful = None;
+        self.files.require()?;
+        let written = self.write(entries, false).map_err(|error| LedgerError::of(&self.path, error))?;
+        self.doubtful = None;
         self.head = written;
         Ok(written)
     }
-}
 
-fn written<'a>(
-    connection: &mut Connection,
-    mut head: Head,
-    entries: impl Iterator<Item = &'a Entry>,
-    scratch: &mut Scratch,
-    doubtful: &mut Option<Head>,
-) -> rusqlite::Result<Head> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    scratch.sums.clear();
-    {
-        let mut insert = transaction.prepare_cached(&scratch.insert)?;
-        // What stays bound from the entry before: neighbours have most of their columns in common.
-        let mut bound = [None; COLUMNS.len()];
-        for entry in entries {
-            head.seq += 1;
-            let columns = columns(head.seq, entry);
-            head.hash = scratch.chain.link(&head.hash, columns);
-            for (index, (value, bound)) in columns.into_iter().zip(&mut bound).enumerate() {
-                if *bound != Some(value) {
-                    insert.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
-                    *bound = Some(value);
-                }
-            }
-            insert.raw_bind_parameter(COLUMNS.len() + 1, head.hash)?;
-            insert.raw_execute()?;
-            scratch.sums.add(head.seq, entry);
-            note_consent(&transaction, entry)?;
-        }
+    /// How long the sums need not be brought up to the entries; `None` if they are.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.beside.as_ref().and_then(|beside| beside.tally.idle())
     }
-    put(&transaction, &scratch.sums, Sign::Plus)?;
-    charge(&transaction, &scratch.sums)?;
-    note_quarters(&transaction, &scratch.sums)?;
-    transaction
-        .prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?
-        .execute(params![head.seq.cast_signed(), head.hash])?;
-    *doubtful = Some(head);
-    transaction.commit()?;
-    Ok(head)
+
+    /// Brings the sums up to the entries, if it is time or if it must be `now`.
+    pub(super) fn bring_up(&mut self, now: bool) -> Result<(), LedgerError> {
+        if self.idle().is_none_or(|idle| !now && !idle.is_zero()) {
+            return Ok(());
+        }
+        self.files.require()?;
+        let written = self.write(std::iter::empty(), true);
+        // There is no entry to be in doubt about.
+        self.doubtful = None;
+        written.map(drop).map_err(|error| LedgerError::of(&self.path, error))
+    }
+
+    /// Writes `entries`, and the sums if they are due or if it must be `now`.
+    fn write<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>, now: bool) -> rusqlite::Result<Head> {
+        let Self { connection, head, scratch, beside, doubtful, .. } = self;
+        // Taken, so that a failure at any point leaves it to be read anew.
+        let Beside { mut tally, mut stretch } = match beside.take() {
+            Some(beside) => beside,
+            None => Beside::read(connection, *head)?,
+        };
+        let mut head = *head;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut insert = transaction.prepare_cached(&scratch.insert)?;
+            // What stays bound from the entry before: neighbours have most of their columns in common.
+            let mut bound = [None; COLUMNS.len()];
+            for entry in entries {
+                head.seq += 1;
+                let columns = columns(head.seq, entry);
+                head.hash = scratch.chain.link(&head.hash, columns);
+                for (index, (value, bound)) in columns.into_iter().zip(&mut bound).enumerate() {
+                    if *bound != Some(value) {
+                        insert.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+                        *bound = Some(value);
+                    }
+                }
+                insert.raw_bind_parameter(COLUMNS.len() + 1, head.hash)?;
+                insert.raw_execute()?;
+                note_consent(&transaction, entry)?;
+                tally.add(head.seq, entry);
+                stretch.add(&transaction, head.seq, entry.aspid)?;
+            }
+        }
+        if now || tally.is_due() {
+            tally.write(&transaction, head)?;
+        }
+        *doubtful = Some(head);
+        transaction.commit()?;
+        *beside = Some(Beside { tally, stretch });
+        Ok(head)
+    }
 }
 
 fn insert_entry() -> String {
     let parameters: Vec<_> = (1..=COLUMNS.len() + 1).map(|n| format!("?{n}")).collect();
     format!("INSERT INTO entry ({}, hash) VALUES ({})", COLUMNS.join(", "), parameters.join(", "))
-}
-
-/// Whether sums are added to those that are kept, or taken from them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
-    Plus,
-    Minus,
-}
-
-/// Adds to the usage that is kept, or takes from it; what comes to nothing is removed.
-pub(super) fn put(transaction: &Transaction<'_>, sums: &Sums, sign: Sign) -> rusqlite::Result<()> {
-    let mut usage = transaction.prepare_cached(&add_usage())?;
-    for ((day, aspid), apis) in &sums.usage {
-        let day = ist::date(*day).to_string();
-        for (api, totals) in apis {
-            usage.raw_bind_parameter(1, &day)?;
-            usage.raw_bind_parameter(2, aspid.as_ref().map_or("", |aspid| aspid.as_str()))?;
-            usage.raw_bind_parameter(3, api)?;
-            for (index, number) in totals.as_array().into_iter().enumerate() {
-                let number = number.cast_signed();
-                usage.raw_bind_parameter(4 + index, if sign == Sign::Plus { number } else { -number })?;
-            }
-            usage.raw_execute()?;
-        }
-        if sign == Sign::Minus {
-            transaction
-                .prepare_cached("DELETE FROM usage WHERE day = ?1 AND aspid = ?2 AND calls = 0")?
-                .execute(params![day, aspid.as_ref().map_or("", |aspid| aspid.as_str())])?;
-        }
-    }
-    Ok(())
-}
-
-fn charge(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
-    let mut charge = transaction.prepare_cached(
-        "INSERT INTO account (aspid, prepaid_units, forgotten_units) VALUES (?1, ?2, 0)
-         ON CONFLICT (aspid) DO UPDATE SET prepaid_units = prepaid_units + excluded.prepaid_units",
-    )?;
-    for (aspid, units) in &sums.charged {
-        charge.execute(params![aspid.as_str(), units.cast_signed()])?;
-    }
-    Ok(())
-}
-
-fn note_quarters(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
-    let mut note = transaction.prepare_cached(
-        "INSERT INTO quarter (quarter, first_seq, last_seq) VALUES (?1, ?2, ?3)
-         ON CONFLICT (quarter) DO UPDATE SET last_seq = excluded.last_seq",
-    )?;
-    for (quarter, (first, last)) in &sums.quarters {
-        note.execute(params![quarter, first.cast_signed(), last.cast_signed()])?;
-    }
-    Ok(())
-}
-
-fn add_usage() -> String {
-    let names: Vec<_> = TOTALS.split(", ").collect();
-    let parameters: Vec<_> = (1..=3 + names.len()).map(|n| format!("?{n}")).collect();
-    let sums: Vec<_> = names.iter().map(|name| format!("{name} = {name} + excluded.{name}")).collect();
-    format!(
-        "INSERT INTO usage (day, aspid, api, {TOTALS}) VALUES ({}) ON CONFLICT DO UPDATE SET {}",
-        parameters.join(", "),
-        sums.join(", ")
-    )
 }
 
 /// Sessions of taxpayers belong to an ASP that has proven itself.

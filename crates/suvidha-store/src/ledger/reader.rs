@@ -15,7 +15,9 @@ use super::entry::{Entry, Recorded, Seq};
 use super::error::LedgerError;
 use super::filter::Filter;
 use super::ist;
+use super::places::Places;
 use super::schema::{self, Identity};
+use super::stretch;
 
 /// A ledger, open for reading only.
 ///
@@ -49,10 +51,8 @@ pub struct Page {
     pub more: bool,
 }
 
-/// How many places of the ledger one transaction looks at.
-pub(super) const STRIDE: u64 = 20_000;
-/// How many of these one page takes.
-const STRIDES: u64 = 10;
+/// How many stretches of the ledger one page looks at.
+const STRETCHES: u64 = 12;
 
 impl LedgerReader {
     /// Opens the ledger at `path` to read it, whether a gateway writes to it or not.
@@ -71,7 +71,7 @@ impl LedgerReader {
 
     /// Where it ends now.
     pub fn head(&self) -> Result<Head, LedgerError> {
-        self.reading(|connection| schema::mark(connection, "head"))
+        self.reading(schema::end)
     }
 
     /// The entry before the first that is kept; seq 0 while all are.
@@ -84,7 +84,12 @@ impl LedgerReader {
         self.reading(|connection| {
             let mut read = connection.prepare_cached("SELECT prepaid_units FROM account WHERE aspid = ?1")?;
             let units = read.query_row([aspid.as_str()], |row| row.get::<_, i64>(0)).optional()?;
-            Ok(units.unwrap_or(0).unsigned_abs())
+            let mut read = connection.prepare_cached(
+                "SELECT coalesce(sum(units), 0) FROM entry
+                 WHERE seq > (SELECT seq FROM head) AND aspid = ?1 AND plan = 'prepaid'",
+            )?;
+            let behind: i64 = read.query_row([aspid.as_str()], |row| row.get(0))?;
+            Ok(units.unwrap_or(0).unsigned_abs().saturating_add(behind.unsigned_abs()))
         })
     }
 
@@ -98,38 +103,37 @@ impl LedgerReader {
         limit: usize,
     ) -> Result<Page, LedgerError> {
         let mut page = Page { entries: Vec::new(), reached: after.unwrap_or(0), more: false };
-        let Some((mut low, mut high)) = self.reading(|connection| bounds(connection, filter))? else {
-            return Ok(page);
-        };
+        let mut places = self.reading(|connection| bounds(connection, filter))?;
         match (order, after) {
             (_, None) => {}
-            (Order::OldestFirst, Some(after)) => low = low.max(after.saturating_add(1)),
-            (Order::NewestFirst, Some(after)) => high = high.min(after.saturating_sub(1)),
+            (Order::OldestFirst, Some(after)) => places.leave_out_up_to(after),
+            (Order::NewestFirst, Some(after)) => places.leave_out_from(after),
         }
-        for _ in 0..STRIDES {
+        for _ in 0..STRETCHES {
             let left = limit - page.entries.len();
-            if low > high || left == 0 {
+            if left == 0 {
                 break;
             }
-            let (first, last) = match order {
-                Order::OldestFirst => (low, high.min(low.saturating_add(STRIDE - 1))),
-                Order::NewestFirst => (low.max(high.saturating_sub(STRIDE - 1)), high),
+            let next = match order {
+                Order::OldestFirst => places.first_piece(),
+                Order::NewestFirst => places.last_piece(),
             };
-            let found = self.reading(|connection| stride(connection, filter, order, (first, last), left))?;
+            let Some((first, last)) = next else { break };
+            let found = self.reading(|connection| piece(connection, filter, order, (first, last), left))?;
             let cut = found.last().filter(|_| found.len() == left).map(|last| last.seq);
             page.entries.extend(found);
             match order {
                 Order::OldestFirst => {
                     page.reached = cut.unwrap_or(last);
-                    low = page.reached + 1;
+                    places.leave_out_up_to(page.reached);
                 }
                 Order::NewestFirst => {
                     page.reached = cut.unwrap_or(first);
-                    high = page.reached.saturating_sub(1);
+                    places.leave_out_from(page.reached);
                 }
             }
         }
-        page.more = low <= high;
+        page.more = !places.is_empty();
         Ok(page)
     }
 
@@ -148,32 +152,32 @@ impl LedgerReader {
     }
 }
 
-/// The first and last place where entries that answer to `filter` can stand, by its times.
-pub(super) fn bounds(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<(Seq, Seq)>> {
-    let head = schema::mark(connection, "head")?.seq;
+/// Where entries that answer to `filter` can stand, by its times.
+pub(super) fn bounds(connection: &Connection, filter: &Filter) -> rusqlite::Result<Places> {
+    let (head, end) = (schema::mark(connection, "head")?.seq, schema::end(connection)?.seq);
     let anchor = schema::mark(connection, "anchor")?.seq;
-    let whole = (anchor < head).then_some((anchor + 1, head));
     if filter.from.is_none() && filter.until.is_none() {
-        return Ok(whole);
+        return Ok(Places::new([(anchor + 1, end)]));
     }
     let first = filter.from.map_or(i64::MIN, ist::quarter);
     let last = filter.until.map_or(i64::MAX, ist::quarter_before);
     let mut read = connection.prepare_cached(
         "SELECT min(first_seq), max(last_seq) FROM quarter WHERE quarter BETWEEN ?1 AND ?2",
     )?;
-    let places = read.query_row([first, last], |row| {
+    let quarters = read.query_row([first, last], |row| {
         Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
     })?;
-    Ok(whole
-        .zip(places)
-        .map(|((low, high), (first, last))| (low.max(first.unsigned_abs()), high.min(last.unsigned_abs()))))
+    // Those behind the head are in no quarter yet.
+    let behind = (head.max(anchor) + 1, end);
+    let (first, last) = quarters.map_or((1, 0), |(first, last)| (first.unsigned_abs(), last.unsigned_abs()));
+    Ok(Places::new([(first.max(anchor + 1), last.min(head)), behind]))
 }
 
-fn stride(
+fn piece(
     connection: &Connection,
     filter: &Filter,
     order: Order,
-    (first, last): (Seq, Seq),
+    places: (Seq, Seq),
     limit: usize,
 ) -> rusqlite::Result<Vec<Recorded>> {
     let (conditions, mut values) = filter.conditions();
@@ -181,9 +185,11 @@ fn stride(
         Order::OldestFirst => "ASC",
         Order::NewestFirst => "DESC",
     };
-    values.extend([first, last, limit as u64].map(|number| Value::Integer(number.cast_signed())));
+    let (places, more_values) = stretch::places_for(connection, filter, places)?;
+    values.extend(more_values);
+    values.push(Value::Integer((limit as u64).cast_signed()));
     let mut read = connection.prepare_cached(&format!(
-        "SELECT {}, hash FROM entry WHERE {conditions} AND seq BETWEEN ? AND ? ORDER BY seq {direction} LIMIT ?",
+        "SELECT {}, hash FROM entry WHERE {conditions} AND {places} ORDER BY seq {direction} LIMIT ?",
         COLUMNS.join(", ")
     ))?;
     read.query_map(params_from_iter(values), recorded)?.collect()

@@ -8,12 +8,13 @@ use jiff::{Timestamp, ToSpan};
 use rusqlite::types::Type;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::book::{Sign, put};
 use super::chain::{COLUMNS, Chain, Head};
 use super::entry::Seq;
 use super::ist;
 use super::reader::recorded;
 use super::schema;
+use super::stretch;
+use super::tally::{Sign, put};
 use super::usage::Sums;
 
 /// Whole months of the Indian calendar.
@@ -60,14 +61,14 @@ impl Retention {
             return Ok(None);
         }
         let kept_from = self.months.kept_from(now);
-        let moved = forget(connection, kept_from, now);
-        if !matches!(moved, Ok(Some(_))) {
-            self.next = Instant::now() + INTERVAL;
-            moved?;
-            forget_consents(connection, kept_from)?;
-            return Ok(None);
+        // Whatever comes of it, a panic included: what fails is not tried again at once.
+        self.next = Instant::now() + INTERVAL;
+        let moved = forget(connection, kept_from, now)?;
+        match moved {
+            Some(_) => self.next = Instant::now(),
+            None => forget_consents(connection, kept_from)?,
         }
-        moved
+        Ok(moved)
     }
 }
 
@@ -108,6 +109,7 @@ fn forget(
             moved = recorded.head();
         }
     }
+    stretch::forget(&transaction, moved.seq)?;
     let place = moved.seq.cast_signed();
     transaction.prepare_cached("DELETE FROM entry WHERE seq <= ?1")?.execute([place])?;
     put(&transaction, &sums, Sign::Minus)?;

@@ -13,11 +13,14 @@ use suvidha_seam::Seam;
 use super::chain::{COLUMNS, Chain, Hash, Head, genesis};
 use super::entry::Seq;
 use super::error::LedgerError;
+use super::stretch;
 use crate::sqlite::Format;
 
 /// Marked "SVDL".
-const LEDGER: Format =
-    Format { application_id: 0x5356_444c, migrations: &[include_str!("migrations/0001_ledger.sql")] };
+const LEDGER: Format = Format {
+    application_id: 0x5356_444c,
+    migrations: &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_stretches.sql")],
+};
 
 /// How long the writer waits for another program that locks the file, before it says so.
 const WRITERS_PATIENCE: Duration = Duration::from_secs(1);
@@ -109,6 +112,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, Identity), Ledger
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST).map_err(failed)?;
     let identity = identity(&connection).map_err(failed)?;
     let identity = identity.ok_or_else(|| LedgerError::NotALedger { path: path.to_owned() })?;
+    stretch::make_up(&connection).map_err(failed)?;
     Ok((connection, identity))
 }
 
@@ -150,10 +154,21 @@ pub(super) fn mark(connection: &Connection, table: &str) -> rusqlite::Result<Hea
         .query_row([], |row| Ok(Head { seq: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? }))
 }
 
-/// How many of the last entries are looked at before a ledger is written to.
+/// Where the ledger ends: with its last entry, or where `head` says that it ended last.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<Head> {
+    let head = mark(connection, "head")?;
+    let mut read =
+        connection.prepare_cached("SELECT seq, hash FROM entry WHERE seq > ?1 ORDER BY seq DESC LIMIT 1")?;
+    let last = read.query_row([head.seq.cast_signed()], |row| {
+        Ok(Head { seq: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? })
+    });
+    Ok(last.optional()?.unwrap_or(head))
+}
+
+/// How many of the entries up to `head` are looked at before a ledger is written to, and all behind it.
 const LOOKED_AT: u64 = 64;
 
-/// The head, if the last entries lead to it.
+/// Where the ledger ends, if the last entries lead to its head and on from there.
 pub(super) fn checked_end(connection: &Connection, path: &Path) -> Result<Head, LedgerError> {
     let failed = |error| LedgerError::of(path, error);
     let damaged = |what| LedgerError::Damaged { path: path.to_owned(), what };
@@ -168,6 +183,7 @@ pub(super) fn checked_end(connection: &Connection, path: &Path) -> Result<Head, 
             .ok_or_else(|| damaged(format!("entry {seq} is missing")))?,
     };
     let mut chain = Chain::default();
+    let mut passed = at;
     let mut read = connection
         .prepare(&format!("SELECT {}, hash FROM entry WHERE seq > ?1 ORDER BY seq", COLUMNS.join(", ")))
         .map_err(failed)?;
@@ -181,15 +197,19 @@ pub(super) fn checked_end(connection: &Connection, path: &Path) -> Result<Head, 
             return Err(damaged(format!("entry {seq} does not follow entry {}", at.seq)));
         }
         at = Head { seq, hash };
+        if seq <= head.seq {
+            passed = at;
+        }
     }
-    if at == head {
-        Ok(head)
+    if passed == head {
+        Ok(at)
     } else {
         Err(damaged(format!("it says it ends with {head}, and ends with {at}")))
     }
 }
 
-fn hash_of(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Hash>> {
+/// The hash of an entry, if it is there.
+pub(super) fn hash_of(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Hash>> {
     let mut read = connection.prepare("SELECT hash FROM entry WHERE seq = ?1")?;
     read.query_row([seq.cast_signed()], |row| row.get(0)).optional()
 }

@@ -1,6 +1,7 @@
 //! What entries come to, by day, ASP, API, error or place of the error.
 //!
-//! Where the sums that are kept suffice they answer; else the entries are gone through, some thousand in a transaction.
+//! Where the sums that are kept suffice they answer, with the entries that they do not take in yet; else the entries are
+//! gone through, some thousand in a transaction.
 //! Memory grows with the groups, not with the entries.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,10 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::error::LedgerError;
 use super::filter::Filter;
 use super::ist;
-use super::reader::{LedgerReader, STRIDE, bounds};
+use super::places::Places;
+use super::reader::{LedgerReader, bounds};
+use super::schema;
+use super::stretch;
 use super::usage::{TOTALS, Totals};
 
 /// By what entries are brought together.
@@ -87,7 +91,10 @@ impl LedgerReader {
         let mut groups = Groups::new();
         match days_of(filter).filter(|_| is_kept(filter, by)) {
             Some(days) => self.summary_of_usage(filter, by, days, &mut groups)?,
-            None => self.summary_of_entries(filter, by, &mut groups)?,
+            None => {
+                let places = self.reading(|connection| bounds(connection, filter))?;
+                self.summary_of_entries(filter, by, places, &mut groups)?;
+            }
         }
         Ok(groups.into_iter().map(|(key, totals)| Group { key, totals }).collect())
     }
@@ -118,41 +125,33 @@ impl LedgerReader {
                 .join(", "),
             group_by(&keys)
         );
-        self.gather(&sql, values, by, groups)
+        // The sums and where they end, at one moment; what stands behind them stays as it is.
+        let (fits, behind) = self.reading(|connection| {
+            let behind = (schema::mark(connection, "head")?.seq + 1, schema::end(connection)?.seq);
+            Ok((gather(connection, &sql, values, by, groups)?, behind))
+        })?;
+        few_enough(fits)?;
+        self.summary_of_entries(filter, by, Places::new([behind]), groups)
     }
 
-    fn summary_of_entries(&self, filter: &Filter, by: &[By], groups: &mut Groups) -> Result<(), LedgerError> {
-        let keys: Vec<_> = by.iter().map(|by| by.in_entries()).collect();
-        let (conditions, values) = filter.conditions();
-        let sql = of_entries(&keys, &conditions);
-        let mut places = self.reading(|connection| bounds(connection, filter))?;
-        while let Some((first, last)) = places.filter(|(first, last)| first <= last) {
-            let end = last.min(first.saturating_add(STRIDE - 1));
-            let mut values = values.clone();
-            values.extend([first, end].map(|seq| Value::Integer(seq.cast_signed())));
-            self.gather(&sql, values, by, groups)?;
-            places = Some((end + 1, last));
-        }
-        Ok(())
-    }
-
-    /// Adds the groups that `sql` finds to `groups`.
-    fn gather(
+    fn summary_of_entries(
         &self,
-        sql: &str,
-        values: Vec<Value>,
+        filter: &Filter,
         by: &[By],
+        places: Places,
         groups: &mut Groups,
     ) -> Result<(), LedgerError> {
-        let fits = self.reading(|connection| {
-            each_group(connection, sql, values, |row| {
-                let key =
-                    by.iter().enumerate().map(|(index, by)| by.read(row, index)).collect::<Result<_, _>>()?;
-                groups.entry(key).or_default().merge(&Totals::from_row(row, by.len())?);
-                Ok(groups.len() <= MOST_GROUPS)
-            })
-        })?;
-        if fits { Ok(()) } else { Err(LedgerError::TooManyGroups { most: MOST_GROUPS }) }
+        let keys: Vec<_> = by.iter().map(|by| by.in_entries()).collect();
+        let (conditions, values) = filter.conditions();
+        for piece in places {
+            let fits = self.reading(|connection| {
+                let (places, more_values) = stretch::places_for(connection, filter, piece)?;
+                let values = [values.clone(), more_values].concat();
+                gather(connection, &of_entries(&keys, &conditions, places), values, by, groups)
+            })?;
+            few_enough(fits)?;
+        }
+        Ok(())
     }
 
     /// What an ASP's entries from one IST day to another (both included) come to, by day, GSTIN and API: at most `limit`
@@ -206,15 +205,12 @@ impl LedgerReader {
             values.extend([&after.gstin, &after.api].map(|text| Value::Text(text.clone())));
         }
         let keys = ["coalesce(gstin, '')", "coalesce(api, '')"].map(str::to_owned);
-        let sql = of_entries(&keys, &conditions);
         let mut groups: BTreeMap<(String, String), Totals> = BTreeMap::new();
-        let mut places = self.reading(|connection| bounds(connection, &filter))?;
-        while let Some((first, last)) = places.filter(|(first, last)| first <= last) {
-            let end = last.min(first.saturating_add(STRIDE - 1));
-            let mut values = values.clone();
-            values.extend([first, end].map(|seq| Value::Integer(seq.cast_signed())));
+        for piece in self.reading(|connection| bounds(connection, &filter))? {
             self.reading(|connection| {
-                each_group(connection, &sql, values, |row| {
+                let (places, more_values) = stretch::places_for(connection, &filter, piece)?;
+                let sql = of_entries(&keys, &conditions, places);
+                each_group(connection, &sql, [values.clone(), more_values].concat(), |row| {
                     let key = (row.get(0)?, row.get(1)?);
                     groups.entry(key).or_default().merge(&Totals::from_row(row, 2)?);
                     // What is not among the first now will never be.
@@ -224,7 +220,6 @@ impl LedgerReader {
                     Ok(true)
                 })
             })?;
-            places = Some((end + 1, last));
         }
         let day = ist::date(day);
         let group = |((gstin, api), totals)| DailyGroup { key: DailyKey { day, gstin, api }, totals };
@@ -280,18 +275,37 @@ fn days_of(filter: &Filter) -> Option<(Option<Date>, Option<Date>)> {
     Some((whole(filter.from)?, whole(filter.until)?))
 }
 
-fn of_entries(keys: &[String], conditions: &str) -> String {
+fn of_entries(keys: &[String], conditions: &str, places: &str) -> String {
     let totals = "count(*), total(admitted), total(outcome = 'refused'), total(units), \
          total(iif(plan = 'prepaid', units, 0)), total(iif(plan = 'postpaid', units, 0)), \
          total(origin = 'asp'), total(origin = 'gsp'), total(origin = 'gstn'), total(origin = 'network'), \
          total(bytes_in), total(bytes_out), total(gstn_us), total(total_us)";
     let columns = [keys, &[totals.to_owned()]].concat().join(", ");
-    format!("SELECT {columns} FROM entry WHERE {conditions} AND seq BETWEEN ? AND ? {}", group_by(keys))
+    format!("SELECT {columns} FROM entry WHERE {conditions} AND {places} {}", group_by(keys))
 }
 
 fn group_by(keys: &[String]) -> String {
     let places: Vec<_> = (1..=keys.len()).map(|place| place.to_string()).collect();
     if keys.is_empty() { "HAVING count(*) > 0".to_owned() } else { format!("GROUP BY {}", places.join(", ")) }
+}
+
+/// Adds the groups that `sql` finds to `groups`. Answers whether they are few enough.
+fn gather(
+    connection: &Connection,
+    sql: &str,
+    values: Vec<Value>,
+    by: &[By],
+    groups: &mut Groups,
+) -> rusqlite::Result<bool> {
+    each_group(connection, sql, values, |row| {
+        let key = by.iter().enumerate().map(|(index, by)| by.read(row, index)).collect::<Result<_, _>>()?;
+        groups.entry(key).or_default().merge(&Totals::from_row(row, by.len())?);
+        Ok(groups.len() <= MOST_GROUPS)
+    })
+}
+
+fn few_enough(fits: bool) -> Result<(), LedgerError> {
+    if fits { Ok(()) } else { Err(LedgerError::TooManyGroups { most: MOST_GROUPS }) }
 }
 
 /// Hands each row to `take`, until it has enough. Answers whether it had all.
@@ -315,5 +329,9 @@ fn each_group(
 fn kept_day(connection: &Connection, day: i64) -> rusqlite::Result<Option<i64>> {
     let mut read = connection.prepare_cached("SELECT min(quarter) FROM quarter WHERE quarter >= ?1")?;
     let quarter: Option<i64> = read.query_row([ist::quarters_of_day(day).start()], |row| row.get(0))?;
-    Ok(quarter.map(ist::day_of_quarter))
+    let mut read = connection
+        .prepare_cached("SELECT min(at) FROM entry WHERE seq > (SELECT seq FROM head) AND at >= ?1")?;
+    let behind: Option<i64> = read.query_row([ist::day_start(day).as_microsecond()], |row| row.get(0))?;
+    let behind = behind.and_then(|at| Timestamp::from_microsecond(at).ok()).map(ist::day_number);
+    Ok(quarter.map(ist::day_of_quarter).into_iter().chain(behind).min())
 }

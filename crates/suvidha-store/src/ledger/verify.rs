@@ -3,6 +3,7 @@
 
 mod diagnosis;
 mod finding;
+mod stretches;
 mod sums;
 
 use rusqlite::{Connection, Row};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use self::diagnosis::{Diagnosis, Link};
 pub use self::finding::{Finding, Sum};
+use self::stretches::StretchCheck;
 use self::sums::SumsCheck;
 use super::chain::{COLUMNS, Head, encode};
 use super::entry::Seq;
@@ -96,7 +98,14 @@ struct Check {
     entries: u64,
     diagnosis: Diagnosis,
     sums: SumsCheck,
+    stretches: StretchCheck,
     findings: Vec<Finding>,
+    /// What the last comparison of sums found. Told last: what is wrong with entries shows in the sums as well.
+    of_sums: Vec<Finding>,
+    /// The sums were compared: what is read now stands behind the head.
+    behind: bool,
+    /// What stands behind the head follows from it.
+    follows: bool,
     link: Link,
 }
 
@@ -111,7 +120,11 @@ impl Check {
             entries: 0,
             diagnosis: Diagnosis::new((anchor.seq, anchor.hash)),
             sums: SumsCheck::begin(connection)?,
+            stretches: StretchCheck::default(),
             findings: Vec::new(),
+            of_sums: Vec::new(),
+            behind: false,
+            follows: true,
             link: Link::default(),
         };
         let mut before =
@@ -138,23 +151,31 @@ impl Check {
             self.meet_known(anchor);
             self.sums.go_on_from_anchor(connection)?;
         }
+        // First what the sums take in at this moment, then what follows.
+        let most = if self.behind { i64::MAX } else { schema::mark(connection, "head")?.seq.cast_signed() };
         let mut read = connection.prepare_cached(&format!(
-            "SELECT {}, hash FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT {}, hash FROM entry WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
             COLUMNS.join(", ")
         ))?;
-        let mut rows = read.query([self.last.seq.cast_signed(), CHUNK as i64])?;
+        let mut rows = read.query([self.last.seq.cast_signed(), most, CHUNK as i64])?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             self.take(row)?;
             count += 1;
         }
         self.entries += count as u64;
-        let done = count < CHUNK;
-        if done {
-            self.end(connection)?;
+        self.stretches.compare(connection, &mut self.findings)?;
+        let at_end = count < CHUNK;
+        if self.behind {
+            if at_end {
+                self.end(connection)?;
+            }
+            return Ok(at_end);
         }
-        self.sums.compare(connection, anchor.seq, self.last.seq, done, &mut self.findings)?;
-        Ok(done)
+        let findings = if at_end { &mut self.of_sums } else { &mut self.findings };
+        self.sums.compare(connection, anchor.seq, self.last.seq, at_end, findings)?;
+        self.behind = at_end;
+        Ok(false)
     }
 
     fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
@@ -166,12 +187,16 @@ impl Check {
         self.link.id = id(row)?;
         // One of another length fits nothing.
         self.link.hash = row.get_ref(COLUMNS.len())?.as_blob()?.try_into().unwrap_or_default();
-        self.diagnosis.take(&self.link, &mut self.findings);
+        let follows = self.diagnosis.take(&self.link, &mut self.findings);
+        self.follows &= follows || !self.behind;
         self.last = Head { seq: self.link.seq, hash: self.link.hash };
         self.meet_known(self.last);
         // One that makes no sense does not fit its hash, and is missing in the sums.
         if let Ok(recorded) = recorded(row) {
-            self.sums.add(recorded.seq, &recorded.entry);
+            self.stretches.add(recorded.seq, recorded.entry.aspid);
+            if !self.behind {
+                self.sums.add(recorded.seq, &recorded.entry);
+            }
         }
         Ok(())
     }
@@ -185,15 +210,21 @@ impl Check {
 
     fn end(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.diagnosis.finish(&mut self.findings);
-        let says = schema::mark(connection, "head")?;
+        let (says, anchor) = (schema::mark(connection, "head")?, schema::mark(connection, "anchor")?);
+        let fits = match says.seq {
+            seq if seq == self.last.seq => says == self.last,
+            seq if seq == anchor.seq => self.follows && says == anchor,
+            seq => self.follows && schema::hash_of(connection, seq)? == Some(says.hash),
+        };
         if says.seq > self.last.seq {
             self.findings.push(Finding::Removed { first: self.last.seq + 1, last: says.seq });
-        } else if says != self.last {
+        } else if !fits {
             self.findings.push(Finding::Head { says, found: self.last });
         }
         if let Some(known) = self.known.filter(|known| known.seq > self.last.seq) {
             self.findings.push(Finding::KnownHead { known, found: None });
         }
+        self.findings.append(&mut self.of_sums);
         Ok(())
     }
 }

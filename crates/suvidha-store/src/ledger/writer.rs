@@ -233,20 +233,27 @@ impl Scribe {
 
     fn run(&mut self) {
         loop {
-            let idle = self.manner.retention.as_ref().map(Retention::idle);
             let wake = match self.group.is_empty() {
-                true => Wake::AtWork { gather: self.gather(), idle },
+                true => Wake::AtWork { gather: self.gather(), idle: self.idle() },
                 false => Wake::After(RETRY),
             };
             let taken = self.shared.queue.take(&mut self.group, wake);
             self.untold += taken.entries;
             self.crowded = taken.entries > 1;
             self.write();
+            self.bring_up(taken.stopping);
             if taken.stopping {
                 return;
             }
             self.forget();
         }
+    }
+
+    /// How long there is nothing to do but for what is queued.
+    fn idle(&self) -> Option<Duration> {
+        let book = self.book.as_ref()?;
+        let retention = self.manner.retention.as_ref().map(Retention::idle);
+        [book.idle(), retention].into_iter().flatten().min()
     }
 
     /// How long to wait for company. Calls that come one by one would wait for nothing.
@@ -354,6 +361,15 @@ impl Scribe {
         self.doubtful.extend(doubt);
         if let Some((first, last)) = tickets {
             self.tell(|observer| observer.failed(first..=last, &held));
+        }
+    }
+
+    /// Brings the sums up to the entries, if it is time or if the writer comes to rest. Where it fails nothing is lost: the
+    /// entries are on disk, and what the disk has against it the next group will tell.
+    fn bring_up(&mut self, at_rest: bool) {
+        let Some(book) = &mut self.book else { return };
+        if !matches!(catch_unwind(AssertUnwindSafe(|| book.bring_up(at_rest))), Ok(Ok(()))) {
+            self.shared.meter.failed();
         }
     }
 

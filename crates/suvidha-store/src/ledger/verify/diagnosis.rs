@@ -51,14 +51,15 @@ impl Diagnosis {
         Self { chain: Chain::default(), before, suspects: Vec::new(), run: None }
     }
 
-    /// The next entry, in the order of the ledger.
-    pub(super) fn take(&mut self, link: &Link, findings: &mut Vec<Finding>) {
-        let Some(&(seq, _, hash)) = self.before.last() else { return };
+    /// The next entry, in the order of the ledger. Answers whether it follows the one before.
+    pub(super) fn take(&mut self, link: &Link, findings: &mut Vec<Finding>) -> bool {
+        let Some(&(seq, _, hash)) = self.before.last() else { return false };
         let expected = seq + 1;
+        let follows = link.seq <= expected && self.chain.fits(&hash, link.seq, &link.bytes, &link.hash);
         if link.seq > expected {
             self.end_run(findings);
             findings.push(Finding::Removed { first: expected, last: link.seq - 1 });
-        } else if self.chain.fits(&hash, link.seq, &link.bytes, &link.hash) {
+        } else if follows {
             self.end_run(findings);
         } else if !self.continues_run(&hash, link) {
             self.end_run(findings);
@@ -72,6 +73,7 @@ impl Diagnosis {
         if self.before.len() > FURTHEST as usize {
             self.before.remove(0);
         }
+        follows
     }
 
     /// Nothing more comes.

@@ -106,6 +106,15 @@ pub enum Sum {
         /// The ASP.
         aspid: String,
     },
+    /// Where the entries of an ASP stand in a stretch of the ledger.
+    Places {
+        /// The ASP.
+        aspid: String,
+        /// The first place of the stretch.
+        first: Seq,
+        /// The last one.
+        last: Seq,
+    },
     /// Between which places the entries of a quarter of an hour stand.
     Quarter {
         /// Its first instant, UTC.
@@ -193,6 +202,9 @@ impl fmt::Display for Finding {
                     }
                     Sum::Day { day } => write!(f, "what is kept of the day {day:?}")?,
                     Sum::Account { aspid } => write!(f, "the units charged to ASP {}", aspid.escape_debug())?,
+                    Sum::Places { aspid, first, last } => {
+                        write!(f, "where the entries of ASP {aspid} stand from {first} to {last}")?
+                    }
                     Sum::Quarter { begins } => {
                         write!(f, "the place of the quarter of an hour from {begins}")?
                     }
