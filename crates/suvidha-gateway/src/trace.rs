@@ -118,7 +118,7 @@ impl Tracer {
             Some(Context { trace_id, parent_id, sampled, state }) => {
                 (trace_id, Some(parent_id), sampled, state)
             }
-            None => (self.seam.random(), None, false, None),
+            None => (self.seam.random_public(), None, false, None),
         };
         Box::new(Trace {
             trace_id,
@@ -136,7 +136,7 @@ impl Tracer {
 
     /// Any but zero, which is none.
     fn span_id(&self) -> [u8; 8] {
-        u64::from_be_bytes(self.seam.random()).max(1).to_be_bytes()
+        u64::from_be_bytes(self.seam.random_public()).max(1).to_be_bytes()
     }
 
     fn samples(&self, trace_id: [u8; 16]) -> bool {
