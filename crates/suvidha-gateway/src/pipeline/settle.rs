@@ -5,6 +5,7 @@
 //! is over it writes one log line, with no payload and no secret.
 
 mod entry;
+mod log;
 mod measure;
 
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use gstn::AspId;
 use gstn::catalogue::Origin;
 use gstn::envelope::StatusCd;
-use gstn::{AspId, Environment};
 use http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use suvidha_store::AspEntry;
@@ -29,9 +30,6 @@ use crate::fair::Turn;
 use crate::plane::Door;
 use crate::recorder::{Recorder, Unrecorded};
 use crate::trace::Trace;
-
-/// The longest text of an ASP's that the log repeats.
-const LONGEST: usize = 64;
 
 /// What is known of a call.
 pub(crate) struct Record {
@@ -162,38 +160,6 @@ impl Record {
         let verdict = self.verdict;
         self.charge = self.hold.take().map(|hold| hold.settle(verdict));
     }
-
-    fn log(&self, environment: Environment) {
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: "suvidha::call",
-                    request_id = %self.request_id,
-                    environment = environment.as_str(),
-                    aspid = self.asp.as_ref().map(|asp| asp.aspid.as_str()),
-                    txn = text(self.txn.as_ref()),
-                    gstin = text(self.gstin.as_ref()),
-                    api = self.api.as_deref(),
-                    action = self.action.as_deref(),
-                    version = self.version.as_deref(),
-                    status = self.status.map(|status| status.as_u16()),
-                    status_cd = self.status_cd.map(StatusCd::as_str),
-                    error_cd = self.error_cd.as_deref(),
-                    origin = self.origin.map(Origin::as_str),
-                    bytes_in = self.request_body.as_ref().map_or(0, |flow| flow.taken()),
-                    bytes_out = self.bytes_out,
-                    gstn_ms = self.at_gstn.map(milliseconds),
-                    total_ms = milliseconds(self.started.elapsed()),
-                    outcome = self.outcome.map(Outcome::as_str),
-                    plan = self.charge.map(|charge| charge.plan.as_str()),
-                    units = self.charge.map(|charge| charge.units),
-                    trace_id = self.trace.as_ref().map(|trace| trace.id()),
-                    detail = self.detail.as_deref(),
-                )
-            };
-        }
-        if self.own { line!(debug) } else { line!(info) }
-    }
 }
 
 /// A call that will be settled.
@@ -266,19 +232,11 @@ impl Drop for Settlement {
             recorder.forget(self.lane, ticket);
         }
         let Self { record, door, .. } = self;
-        record.log(door.environment);
+        let total = record.started.elapsed();
+        record.log(door.environment, total);
         if !record.own {
-            record.measure(door);
+            record.measure(door, total);
         }
         door.plane.calls.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn text(value: Option<&HeaderValue>) -> Option<&str> {
-    let text = value?.to_str().ok()?;
-    Some(&text[..text.len().min(LONGEST)])
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

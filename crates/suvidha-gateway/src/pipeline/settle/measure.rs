@@ -1,5 +1,7 @@
 //! What metrics and traces learn of a call.
 
+use std::time::Duration;
+
 use gstn::Environment;
 use suvidha_store::ledger::Outcome;
 
@@ -9,15 +11,15 @@ use crate::plane::Door;
 use crate::trace::Told;
 
 impl Record {
-    /// The call is over: counts it, and ends its part in its trace.
-    pub(super) fn measure(&mut self, door: &Door) {
-        door.plane.metrics.settle(&self.settled(door.environment));
+    /// The call is over, after `total`: counts it, and ends its part in its trace.
+    pub(super) fn measure(&mut self, door: &Door, total: Duration) {
+        door.plane.metrics.settle(&self.settled(door.environment, total));
         if let Some((tracer, trace)) = door.plane.tracer.as_ref().zip(self.trace.take()) {
             tracer.finish(trace, || self.told(door.environment));
         }
     }
 
-    fn settled(&self, environment: Environment) -> Settled<'_> {
+    fn settled(&self, environment: Environment, total: Duration) -> Settled<'_> {
         Settled {
             environment,
             api: self.api.as_deref(),
@@ -29,7 +31,7 @@ impl Record {
             bytes_out: self.bytes_out,
             charge: self.charge,
             at_gstn: self.at_gstn,
-            total: self.started.elapsed(),
+            total,
         }
     }
 
