@@ -118,7 +118,7 @@ impl Running {
 
     /// The gateway as its operator sees it.
     pub fn status(&self) -> Status {
-        Status(Arc::clone(&self.house))
+        Status::of(Arc::clone(&self.house))
     }
 
     /// Puts a new configuration in force for every call from now on. It is validated first; when it is not

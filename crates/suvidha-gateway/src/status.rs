@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use gstn::Environment;
 use suvidha_store::ledger::Health;
@@ -12,7 +13,11 @@ use crate::plane::Door;
 
 /// A view of a running gateway, which lives on when the gateway is drained.
 #[derive(Clone)]
-pub struct Status(pub(crate) Arc<House>);
+pub struct Status {
+    pub(crate) house: Arc<House>,
+    /// Lines that the log could not keep.
+    lost_lines: Option<Arc<AtomicU64>>,
+}
 
 /// Whether the gateway wants calls, and why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,18 +31,28 @@ pub struct Readiness {
 }
 
 impl Status {
+    pub(crate) fn of(house: Arc<House>) -> Self {
+        Self { house, lost_lines: None }
+    }
+
+    /// The same view, which counts the lines that the process's log has dropped, too.
+    #[must_use]
+    pub fn with_log(self, lost_lines: Arc<AtomicU64>) -> Self {
+        Self { lost_lines: Some(lost_lines), ..self }
+    }
+
     /// Everything that is counted and measured. It names ASPs by their aspid, and holds no secret and nothing of a
     /// taxpayer's.
     pub fn metrics(&self, form: Exposition) -> String {
-        metrics::text(&self.0, form)
+        metrics::text(&self.house, self.lost_lines.as_ref(), form)
     }
 
     /// Whether the gateway wants calls.
     pub fn readiness(&self) -> Readiness {
-        let doors = || self.0.doors.iter();
+        let doors = || self.house.doors.iter();
         let ledger = |door: &Arc<Door>| Some((door.environment, door.recorder.as_ref()?.health()));
         Readiness {
-            draining: self.0.plane.is_draining(),
+            draining: self.house.plane.is_draining(),
             listening: doors().map(|door| (door.environment, door.address)).collect(),
             ledgers: doors().filter_map(ledger).collect(),
         }

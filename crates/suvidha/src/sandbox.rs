@@ -24,7 +24,7 @@ use crate::signals::Signals;
 /// Runs `suvidha sandbox` until a signal stops it.
 pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), Failure> {
     let log = Log { level: "warn".to_owned(), format: LogFormat::Text };
-    Logging::start(&options.log, &log)?;
+    let _logging = Logging::start(&options.log, &log, &seam)?;
     let mut config = options.config.as_deref().map(Config::read_simulator).transpose()?.unwrap_or_default();
     let _lock = DataLock::take(&options.data)?;
     let client = credentials(options, &seam)?;

@@ -23,7 +23,7 @@ use crate::signals::{Asked, Signals};
 /// Runs `suvidha serve`: everything is read and checked before a socket opens.
 pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
     let mut config = Config::read(&options.config)?;
-    let logging = Logging::start(&options.log, &config.log)?;
+    let logging = Logging::start(&options.log, &config.log, &seam)?;
     let registry = config.registry.open(Missing::Create, &seam)?;
     let gateway = config.gateway(&registry)?;
     descriptors::provide_for(&gateway);
@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Serve, seam: Seam) -> Result<(), Failure> {
         }
     }
     if let Some(admin) = admin {
-        admin.serve(&runtime, running.status())?;
+        admin.serve(&runtime, running.status().with_log(logging.lost_lines()))?;
     }
     while runtime.block_on(signals.next()) == Asked::Reload {
         match reload(&options.config, &config, &registry, &running) {

@@ -44,7 +44,7 @@ const CONNECTIONS: usize = 1_000;
 /// Runs `suvidha up` until a signal stops it.
 pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failure> {
     let log = Log { level: "warn".to_owned(), format: LogFormat::Text };
-    Logging::start(&options.log, &log)?;
+    let logging = Logging::start(&options.log, &log, &seam)?;
     let addresses = Addresses::of(options);
     let sandbox_dir = options.data.join("sandbox");
     let _locks = [DataLock::take(&options.data)?, DataLock::take(&sandbox_dir)?];
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     let gateway = start_gateway(&addresses, client, &gstn, &registry, ledger, seam)?;
 
     let ready = Ready::of(&gateway, &gstn, &admin, demo)?;
-    admin.serve(&runtime, gateway.status())?;
+    admin.serve(&runtime, gateway.status().with_log(logging.lost_lines()))?;
     ready_files.write(&ready)?;
     output.show(&Block { ready: &ready, data: &options.data })?;
     // There is no configuration to read again, and whoever closes the terminal wants to stop: SIGHUP stops too.

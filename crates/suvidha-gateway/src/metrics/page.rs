@@ -52,6 +52,13 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// One thing that only ever grows.
+    pub(super) fn counter(&mut self, family: &Family, count: u64) -> Result {
+        let Family { name, help, unit } = family;
+        let mut encoder = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
+        encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
+    }
+
     /// What rises and falls. A family without rows is left out.
     pub(super) fn gauges<L: EncodeLabelSet>(
         &mut self,

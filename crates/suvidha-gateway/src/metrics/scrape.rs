@@ -48,10 +48,11 @@ impl Exposition {
     }
 }
 
-/// Everything, as text.
-pub(crate) fn text(house: &Arc<House>, form: Exposition) -> String {
+/// Everything, as text; with the lines that the log has dropped, where that is known.
+pub(crate) fn text(house: &Arc<House>, lost_lines: Option<&Arc<AtomicU64>>, form: Exposition) -> String {
     let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(Scrape(Arc::clone(house))));
+    let scrape = Scrape { house: Arc::clone(house), lost_lines: lost_lines.cloned() };
+    registry.register_collector(Box::new(scrape));
     let mut text = String::with_capacity(64 * 1024);
     // Writing to a String cannot fail.
     let _ = encode(&mut text, &registry);
@@ -61,7 +62,10 @@ pub(crate) fn text(house: &Arc<House>, form: Exposition) -> String {
     }
 }
 
-struct Scrape(Arc<House>);
+struct Scrape {
+    house: Arc<House>,
+    lost_lines: Option<Arc<AtomicU64>>,
+}
 
 impl Debug for Scrape {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -71,16 +75,17 @@ impl Debug for Scrape {
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result {
-        let mut page = Page(encoder);
-        process(&mut page, &self.0)?;
-        calls(&mut page, &self.0)?;
-        durations(&mut page, &self.0)?;
-        connections(&mut page, &self.0)?;
-        expiries(&mut page, &self.0)?;
-        credentials(&mut page, &self.0)?;
-        admission::admission(&mut page, &self.0)?;
-        ledgers::ledgers(&mut page, &self.0)?;
-        traces(&mut page, &self.0)
+        let (mut page, house) = (Page(encoder), &*self.house);
+        process(&mut page, house)?;
+        calls(&mut page, house)?;
+        durations(&mut page, house)?;
+        connections(&mut page, house)?;
+        expiries(&mut page, house)?;
+        credentials(&mut page, house)?;
+        admission::admission(&mut page, house)?;
+        ledgers::ledgers(&mut page, house)?;
+        log(&mut page, self.lost_lines.as_deref())?;
+        traces(&mut page, house)
     }
 }
 
@@ -283,6 +288,15 @@ fn credentials(page: &mut Page<'_>, house: &House) -> Result {
         ),
         environments(house).flat_map(of_one),
     )
+}
+
+fn log(page: &mut Page<'_>, lost_lines: Option<&AtomicU64>) -> Result {
+    let Some(lost) = lost_lines else { return Ok(()) };
+    let dropped = family(
+        "log_lines_dropped",
+        "Lines of the log that were dropped, because standard error did not take them",
+    );
+    page.counter(&dropped, lost.load(Ordering::Relaxed))
 }
 
 fn traces(page: &mut Page<'_>, house: &House) -> Result {

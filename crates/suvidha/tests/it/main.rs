@@ -18,6 +18,7 @@ mod keygen;
 mod keys;
 mod kill;
 mod ledger;
+mod log;
 mod monitoring;
 mod sealing_key;
 mod secrets;
