@@ -4,18 +4,19 @@
 //! meets them alike. A contestant has one core, with all its processes and threads; the load and the upstream have another.
 //! What counts is its CPU time per call, and its ratio to nginx's in the same round.
 
-mod call;
-mod contestant;
-mod field;
+pub(crate) mod call;
+mod chart;
+pub(crate) mod contestant;
+pub(crate) mod field;
 mod oha;
 mod options;
 mod record;
 mod report;
 mod scenario;
 mod server;
-mod start;
+pub(crate) mod start;
 mod targets;
-mod wrk;
+pub(crate) mod wrk;
 
 use std::num::NonZeroU64;
 use std::thread;
@@ -31,6 +32,7 @@ use options::Options;
 use record::{Record, Results};
 use scenario::{Callers, Door, Run, SCENARIOS, Scenario};
 use start::Scene;
+use wrk::Crowd;
 
 /// Where a contestant runs, and where the load and the upstream do.
 pub(crate) const GATEWAY_CORES: &str = "0";
@@ -51,10 +53,14 @@ pub(crate) fn measure(arguments: &[String]) -> Result<String, Failure> {
         tool.required()?;
     }
     let before = load_average()?;
-    let field = Field::prepare()?;
+    let field = Field::prepare(Some(LOAD_CORES))?;
     let stranger = Asps::make(1)?;
     let mut results = Results::begin(&options, before);
     for scenario in SCENARIOS.iter().filter(|scenario| options.wants(scenario.name)) {
+        if scenario.run == Run::Reload && Tool::Oha.path().is_none() {
+            // The report names what is missing.
+            continue;
+        }
         progress(&format!("{}: {}", scenario.name, scenario.what));
         let contest = Contest::open(scenario, &options, &field, &stranger)?;
         contest.run(&mut results)?;
@@ -101,6 +107,8 @@ impl<'a> Contest<'a> {
             stranger: &stranger.all[0],
             stranger_session: &stranger.sessions(1)?[0],
             api: scenario.api,
+            cores: Some(GATEWAY_CORES),
+            threads: 1,
         };
         let here = scenario.kinds.iter().filter(|kind| kind.tool().is_none_or(|tool| tool.path().is_some()));
         let contestants = here.map(|kind| scene.start(*kind)).collect::<Result<Vec<_>, _>>()?;
@@ -124,7 +132,7 @@ impl<'a> Contest<'a> {
     fn warm_up(&self) -> Result<f64, Failure> {
         let mut slowest = f64::INFINITY;
         for contestant in &self.contestants {
-            let sample = contestant.at_full_speed(self.scenario.connections, Duration::from_secs(1))?;
+            let sample = contestant.at_full_speed(self.crowd())?;
             slowest = slowest.min(sample.per_second);
         }
         Ok((slowest / 2.0).round())
@@ -132,18 +140,24 @@ impl<'a> Contest<'a> {
 
     fn turn(&self, contestant: &Contestant, round: usize, rate: f64) -> Result<Record, Failure> {
         let mut record = Record::new(self.scenario.name, contestant.kind, round);
-        let connections = self.scenario.connections;
         if self.scenario.run == Run::Reload {
             record.rate = Some(rate);
             record.latency = Some(self.while_reloading(contestant, rate)?);
             return Ok(record);
         }
-        record.sample = Some(contestant.at_full_speed(connections, self.options.length)?);
+        record.sample = Some(contestant.at_full_speed(self.crowd())?);
         if self.scenario.run == Run::AndLatency && Tool::Oha.path().is_some() {
             record.rate = Some(rate);
             record.latency = Some(self.latency(contestant, rate)?);
         }
         Ok(record)
+    }
+
+    fn crowd(&self) -> Crowd {
+        // It takes a while until everybody has been connected and answered once.
+        let least = Duration::from_secs(if self.scenario.door == Door::Slow { 4 } else { 1 });
+        let length = self.options.length.max(least);
+        Crowd { connections: self.scenario.connections, length, cores: Some(LOAD_CORES) }
     }
 
     fn latency(&self, contestant: &Contestant, rate: f64) -> Result<oha::Latency, Failure> {

@@ -12,7 +12,9 @@ mod load;
 mod machine;
 mod process;
 mod results;
+mod scale;
 mod stream;
+mod targets;
 mod tools;
 mod upstream;
 
@@ -33,10 +35,11 @@ fn main() -> ExitCode {
         Some("getkey") => getkey::measure(),
         Some("ledger") => ledger::measure(),
         Some(ledger::WORD) => ledger::read(env::args().skip(2)),
+        Some("scale") => scale::measure(&rest),
         Some("setup") => tools::set_up(),
         Some("stream") => stream::measure(),
         Some(bare::WORD) => bare::serve(env::args_os().skip(2)),
-        _ => Err("usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|setup|stream".into()),
+        _ => Err("usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|scale [OPTIONS]|setup|stream".into()),
     };
     match measured {
         Ok(report) => {

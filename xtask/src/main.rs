@@ -27,6 +27,8 @@ cargo xtask <verb>
   bench setup      installs what `bench gateway` measures beside us and with: nginx, HAProxy, Envoy, wrk, oha
   bench gateway [N] [--scenario NAME]... [--quick] [--out DIR]
                    CPU time and latency beside nginx, HAProxy and Envoy; N rounds (default 5), results kept in DIR
+  bench scale [cores] [sessions] [--minutes N] [--quick] [--out DIR]
+                   two cores against one; a million sessions; memory over a soak of N minutes (default 10)
   count            what a call and the hot functions cost, in instructions and allocations, beside bench/counts.tsv; fails on a
                    rise of more than 5 % or of any allocation. Needs valgrind
   count --accept   makes what is counted the new bench/counts.tsv
@@ -61,7 +63,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
-        ["bench", "gateway", ..] => bench(&arguments[1..]),
+        ["bench", "gateway" | "scale", ..] => bench(&arguments[1..]),
         ["count", rest @ ..] => count(rest),
         ["ci"] => [lint, deny, docs]
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::call::Calls;
 use super::server::{Server, send};
-use super::wrk;
+use super::wrk::{self, Crowd};
 use crate::Failure;
 use crate::asps::Identity;
 use crate::gateway::Gateway;
@@ -82,6 +82,22 @@ impl Kind {
         }
     }
 
+    /// As the chart names it.
+    pub(crate) fn short(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Nginx => "nginx",
+            Self::NginxLua => "nginx + Lua",
+            Self::Haproxy => "HAProxy",
+            Self::Envoy => "Envoy",
+            Self::Suvidha(_, Ledger::Off) => "Suvidha, no ledger, no log",
+            Self::Suvidha(By::Token, Ledger::Relaxed) => "Suvidha, relaxed",
+            Self::Suvidha(By::Token, Ledger::Strict) => "Suvidha, strict",
+            Self::Suvidha(By::Session, Ledger::Relaxed) => "Suvidha, session, relaxed",
+            Self::Suvidha(By::Session, Ledger::Strict) => "Suvidha, session, strict",
+        }
+    }
+
     /// What must be installed for it.
     pub(crate) fn tool(self) -> Option<Tool> {
         match self {
@@ -155,12 +171,12 @@ impl Contestant {
     }
 
     /// Calls as fast as it answers.
-    pub(crate) fn at_full_speed(&self, connections: usize, length: Duration) -> Result<Sample, Failure> {
+    pub(crate) fn at_full_speed(&self, crowd: Crowd) -> Result<Sample, Failure> {
         self.tidy()?;
         let processes = self.processes()?;
         let spent = || processes.iter().map(|process| cpu_time(*process)).sum::<Result<Duration, _>>();
         let before = spent()?;
-        let done = wrk::run(&self.room, &self.base, &self.calls, connections, length)?;
+        let done = wrk::run(&self.room, &self.base, &self.calls, crowd)?;
         let spent = spent()?.saturating_sub(before).as_secs_f64();
         if done.calls == 0.0 {
             return Err(format!("{} answered no call", self.kind.name()).into());

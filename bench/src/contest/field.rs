@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::LOAD_CORES;
 use super::call::Api;
 use super::server::{Server, filled};
 use crate::Failure;
@@ -32,8 +31,8 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Makes certificates and starts the upstream.
-    pub(crate) fn prepare() -> Result<Self, Failure> {
+    /// Makes certificates and starts the upstream on these cores; on all of them when left out.
+    pub(crate) fn prepare(cores: Option<&str>) -> Result<Self, Failure> {
         let directory = TempDir::new_in(target_directory()?)?;
         let place = directory.path();
         certify(&place.join("tls"))?;
@@ -57,7 +56,7 @@ impl Field {
             ],
         )?;
         fs::write(place.join("upstream.conf"), configuration)?;
-        let mut command = pinned(Some(LOAD_CORES), Tool::Nginx.required()?);
+        let mut command = pinned(cores, Tool::Nginx.required()?);
         command.arg("-p").arg(place).args(["-c", "upstream.conf"]);
         let upstream = Server::start(command, place, plain)?;
         Ok(Self { plain, tls, slow, user, _upstream: upstream, directory })

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::contestant::{Kind, Sample};
 use super::oha::Latency;
 use super::options::Options;
+use super::targets::targets;
 use crate::Failure;
 use crate::machine::Machine;
 use crate::process::load_average;
+use crate::targets::Target;
 
 /// One contestant in one round.
 #[derive(Debug)]
@@ -118,6 +120,7 @@ impl Results {
             "load_average_before": self.load_before,
             "load_average_after": self.load_after,
             "fdatasync_us": self.flushes,
+            "targets": targets(self).iter().map(Target::raw).collect::<Vec<_>>(),
             "records": self.records.iter().map(Record::raw).collect::<Vec<_>>(),
         })
     }

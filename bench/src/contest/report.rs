@@ -3,19 +3,29 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::chart;
 use super::contestant::Kind;
 use super::record::{Record, Results};
-use super::scenario::{Run, SCENARIOS, Scenario};
+use super::scenario::{Callers, Run, SCENARIOS, Scenario};
 use super::targets;
 use crate::Failure;
-use crate::figures::{percentile, spread};
+use crate::figures::{median, percentile, spread};
+use crate::targets::table as table_of;
 use crate::tools::Tool;
 
 /// Writes the report, and the files where `out` says so.
 pub(crate) fn finish(results: &Results, out: Option<&Path>) -> Result<String, Failure> {
     let report = markdown(results)?;
     if let Some(out) = out {
-        crate::results::write(out, "gateway", &results.machine.date, &results.raw(), &report, None)?;
+        let chart = chart::draw(results)?;
+        crate::results::write(
+            out,
+            "gateway",
+            &results.machine.date,
+            &results.raw(),
+            &report,
+            chart.as_deref(),
+        )?;
     }
     Ok(report)
 }
@@ -31,7 +41,7 @@ fn markdown(results: &Results) -> Result<String, Failure> {
             table(results, scenario, &mut report)?;
         }
     }
-    writeln!(report, "\n### Targets\n\n{}", targets::table(&targets::targets(results))?)?;
+    writeln!(report, "\n### Targets\n\n{}", table_of(&targets::targets(results))?)?;
     Ok(report)
 }
 
@@ -59,13 +69,26 @@ fn table(results: &Results, scenario: &Scenario, report: &mut String) -> Result<
     writeln!(report, "\n### {}: {}\n", scenario.name, scenario.what)?;
     let kinds = scenario.kinds.iter().filter(|kind| results.of(scenario.name, **kind).next().is_some());
     if scenario.run != Run::Reload {
+        // Only where somebody is to be refused there is something to say of it.
+        let refused = scenario.callers == Callers::TenOneLimited;
+        let (title, rule) = if refused { (" refused |", "---|") } else { ("", "") };
         writeln!(
             report,
-            "| | CPU µs per call | to nginx, same round | calls per second | of its core | refused | failed | RSS, MiB |\n\
-             |---|---|---|---|---|---|---|---|"
+            "| | CPU µs per call | to nginx, same round | calls per second | of its core | RSS, MiB |{title}\n\
+             |---|---|---|---|---|---|{rule}"
         )?;
         for kind in kinds.clone() {
-            writeln!(report, "{}", at_full_speed(results, scenario, *kind))?;
+            let share = |record: &Record| record.sample.map(|sample| sample.refused);
+            let share = median(results.of(scenario.name, *kind).filter_map(share).collect());
+            let share = share.filter(|_| refused).map(|share| format!(" {share:.2} |")).unwrap_or_default();
+            writeln!(report, "{}{share}", at_full_speed(results, scenario, *kind))?;
+        }
+        for kind in kinds.clone() {
+            let failed = results.of(scenario.name, *kind).filter_map(|record| record.sample);
+            let failed: f64 = failed.map(|sample| sample.failed).sum();
+            if failed > 0.0 {
+                writeln!(report, "\n**Not answered by {}: {failed:.0} calls.**", kind.name())?;
+            }
         }
     }
     if scenario.run != Run::FullSpeed {
@@ -91,18 +114,15 @@ fn at_full_speed(results: &Results, scenario: &Scenario, kind: Kind) -> String {
     let cost: fn(&Record) -> Option<f64> = |record| record.sample.map(|sample| sample.cost);
     let ratios = results.paired(scenario.name, (kind, Kind::Nginx), cost, |cost, nginx| cost / nginx);
     let per_second = of(|record| record.sample.map(|sample| sample.per_second), 0);
-    let failed: f64 =
-        results.of(scenario.name, kind).filter_map(|record| record.sample).map(|sample| sample.failed).sum();
     if kind == Kind::Direct {
-        return format!("| {} | - | - | {per_second} | - | - | {failed:.0} | - |", kind.title());
+        return format!("| {} | - | - | {per_second} | - | - |", kind.title());
     }
     let ratio = if ratios.is_empty() { "-".to_owned() } else { spread(ratios, 2) };
     format!(
-        "| {} | {} | {ratio} | {per_second} | {} | {} | {failed:.0} | {} |",
+        "| {} | {} | {ratio} | {per_second} | {} | {} |",
         kind.title(),
         of(cost, 1),
         of(|record| record.sample.map(|sample| sample.busy), 2),
-        of(|record| record.sample.map(|sample| sample.refused), 2),
         of(|record| record.sample.map(|sample| sample.rss), 0),
     )
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use gstn::crypto::sha256_hex;
 
-use super::GATEWAY_CORES;
 use super::call::{Api, Calls};
 use super::contestant::{By, Contestant, Kind, Ledger, Running};
 use super::field::Field;
@@ -44,6 +43,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) sessions: &'a [Identity],
     pub(crate) stranger_session: &'a Identity,
     pub(crate) api: Api,
+    /// What a contestant may use.
+    pub(crate) cores: Option<&'static str>,
+    /// Threads of the gateway; 0: one per core. The others have one worker always.
+    pub(crate) threads: usize,
 }
 
 impl Scene<'_> {
@@ -75,7 +78,7 @@ impl Scene<'_> {
 
     fn peer(&self, kind: Kind, room: &Path, listen: SocketAddr) -> Result<Server, Failure> {
         let binary = kind.tool().ok_or("no program of others")?.required()?;
-        let mut command = pinned(Some(GATEWAY_CORES), binary);
+        let mut command = pinned(self.cores, binary);
         match kind {
             Kind::Haproxy => {
                 let config = self.haproxy(room, listen)?;
@@ -89,7 +92,7 @@ impl Scene<'_> {
             }
             _ => {
                 let config = self.nginx(kind, room, listen)?;
-                command = pinned(Some(GATEWAY_CORES), Tool::Nginx.required()?);
+                command = pinned(self.cores, Tool::Nginx.required()?);
                 command.arg("-p").arg(room).arg("-c").arg(config);
             }
         }
@@ -201,14 +204,16 @@ impl Scene<'_> {
         let of_upstream = if self.tls { format!("ca_file = {authority:?}") } else { String::new() };
         let durability = if ledger == Ledger::Relaxed { "relaxed" } else { "strict" };
         let connections = self.connections.to_string();
-        let sections = filled(SUVIDHA, &[("DURABILITY", durability), ("CONNECTIONS", &connections)])?;
+        let threads = self.threads.to_string();
+        let values = [("DURABILITY", durability), ("CONNECTIONS", &connections), ("THREADS", &threads)];
+        let sections = filled(SUVIDHA, &values)?;
         let scheme = if self.tls { "https" } else { "http" };
         Gateway::start_as(&Setup {
             program: if ledger == Ledger::Off { Program::Bare } else { Program::Serve },
             asps: self.asps,
             upstream: format!("{scheme}://{}", self.upstream),
             more: [&of_environment, &of_upstream, &sections],
-            cores: Some(GATEWAY_CORES),
+            cores: self.cores,
         })
     }
 

@@ -1,21 +1,9 @@
-//! What is to be reached, and whether it is.
-
-use std::fmt::Write as _;
+//! What the contest is about: what the gateway may cost beside others.
 
 use super::contestant::{BY_SESSION, Kind, OFF, RELAXED, STRICT};
 use super::record::{Record, Results};
-use crate::Failure;
 use crate::figures::{median, percentile};
-
-/// One target: less is better.
-pub(crate) struct Target {
-    pub(crate) what: &'static str,
-    /// What was measured; nothing where it was not.
-    pub(crate) value: Option<f64>,
-    /// What it must be, and what it should be.
-    pub(crate) reach: Option<f64>,
-    pub(crate) then: Option<f64>,
-}
+use crate::targets::{Good, Target};
 
 pub(crate) fn targets(results: &Results) -> Vec<Target> {
     let cost = |record: &Record| record.sample.map(|sample| sample.cost);
@@ -28,7 +16,9 @@ pub(crate) fn targets(results: &Results) -> Vec<Target> {
     let p50 = |record: &Record| record.latency.map(|latency| latency.p50);
     let p99 = |record: &Record| record.latency.map(|latency| latency.p99);
     let flush = (!results.flushes.is_empty()).then(|| percentile(&mut results.flushes.clone(), 50) / 1000.0);
-    let target = |what, value, reach, then| Target { what, value, reach, then };
+    let failed = results.of("reload", STRICT).filter_map(|record| record.latency);
+    let failed = failed.map(|latency| latency.failed).reduce(|sum, failed| sum + failed);
+    let target = |what, value, reach, then| Target { what, value, good: Good::Less, reach, then };
     let of = |value: f64| Some(value);
     vec![
         target(
@@ -75,54 +65,6 @@ pub(crate) fn targets(results: &Results) -> Vec<Target> {
             flush.map(|flush| flush + 1.0),
             None,
         ),
+        target("calls failed while the configuration is read again", failed, of(0.0), None),
     ]
-}
-
-/// A table of them.
-pub(crate) fn table(targets: &[Target]) -> Result<String, Failure> {
-    let mut text = "| what | measured | reach | | then | |\n|---|---|---|---|---|---|\n".to_owned();
-    for Target { what, value, reach, then } in targets {
-        let measured = value.map_or("not measured".to_owned(), |value| format!("**{value:.2}**"));
-        let bound = |bound: &Option<f64>| bound.map(|bound| format!("≤ {bound:.2}")).unwrap_or_default();
-        let met = |bound: &Option<f64>| match (value, bound) {
-            (Some(value), Some(bound)) => {
-                if value <= bound {
-                    "reached"
-                } else {
-                    "missed"
-                }
-            }
-            _ => "",
-        };
-        writeln!(
-            text,
-            "| {what} | {measured} | {} | {} | {} | {} |",
-            bound(reach),
-            met(reach),
-            bound(then),
-            met(then)
-        )?;
-    }
-    Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_reached_missed_or_not_measured() {
-        let target = |value| Target { what: "cost", value, reach: Some(1.15), then: Some(1.0) };
-        let table = table(&[target(Some(1.0)), target(Some(1.1)), target(Some(1.2)), target(None)]).unwrap();
-        let rows: Vec<_> = table.lines().skip(2).collect();
-        assert_eq!(
-            rows,
-            [
-                "| cost | **1.00** | ≤ 1.15 | reached | ≤ 1.00 | reached |",
-                "| cost | **1.10** | ≤ 1.15 | reached | ≤ 1.00 | missed |",
-                "| cost | **1.20** | ≤ 1.15 | missed | ≤ 1.00 | missed |",
-                "| cost | not measured | ≤ 1.15 |  | ≤ 1.00 |  |",
-            ]
-        );
-    }
 }

@@ -17,6 +17,15 @@ const COUNT: &str = include_str!("../../peers/wrk-count.lua");
 const CHECK: &str = include_str!("../../peers/wrk-check.lua");
 const TURNS: &str = include_str!("../../peers/wrk-turns.lua");
 
+/// Who calls, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crowd {
+    pub(crate) connections: usize,
+    pub(crate) length: Duration,
+    /// The cores that it may use; all when left out.
+    pub(crate) cores: Option<&'static str>,
+}
+
 /// What was done in a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Done {
@@ -28,15 +37,9 @@ pub(crate) struct Done {
     pub(crate) failed: f64,
 }
 
-/// Calls `base` for so long. `place` is where its script goes.
-pub(crate) fn run(
-    place: &Path,
-    base: &str,
-    calls: &Calls,
-    connections: usize,
-    length: Duration,
-) -> Result<Done, Failure> {
-    let told = told(place, base, calls, connections, length, COUNT)?;
+/// Calls `base` as fast as it answers. `place` is where its script goes.
+pub(crate) fn run(place: &Path, base: &str, calls: &Calls, crowd: Crowd) -> Result<Done, Failure> {
+    let told = told(place, base, calls, crowd, COUNT)?;
     let number = |name: &str| told[name].as_f64().ok_or_else(|| format!("wrk told no {name}: {told}"));
     Ok(Done {
         calls: number("calls")?,
@@ -59,7 +62,8 @@ pub(crate) struct Answers {
 /// Calls `base` some dozens of times and looks at the answers.
 pub(crate) fn look(place: &Path, base: &str, calls: &Calls) -> Result<Answers, Failure> {
     fs::write(place.join("expected"), calls.api.answer())?;
-    let told = told(place, base, calls, 4, Duration::from_secs(2), CHECK)?;
+    let crowd = Crowd { connections: 4, length: Duration::from_secs(2), cores: Some(LOAD_CORES) };
+    let told = told(place, base, calls, crowd, CHECK)?;
     let number = |name: &str| told[name].as_u64().ok_or_else(|| format!("wrk told no {name}: {told}"));
     Ok(Answers {
         statuses: (number("least")?, number("most")?),
@@ -68,16 +72,10 @@ pub(crate) fn look(place: &Path, base: &str, calls: &Calls) -> Result<Answers, F
     })
 }
 
-fn told(
-    place: &Path,
-    base: &str,
-    calls: &Calls,
-    connections: usize,
-    length: Duration,
-    purpose: &str,
-) -> Result<Value, Failure> {
+fn told(place: &Path, base: &str, calls: &Calls, crowd: Crowd, purpose: &str) -> Result<Value, Failure> {
     fs::write(place.join("call.lua"), script(place, calls)? + purpose)?;
-    let mut command = pinned(Some(LOAD_CORES), Tool::Wrk.required()?);
+    let Crowd { connections, length, cores } = crowd;
+    let mut command = pinned(cores, Tool::Wrk.required()?);
     command.args(["--threads", "1", "--timeout", "10s", "--script", "call.lua"]);
     command.args(["--connections", &connections.to_string()]);
     command.args(["--duration", &format!("{}s", length.as_secs().max(1))]);
