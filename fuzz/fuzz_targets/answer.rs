@@ -6,6 +6,8 @@
 
 #[path = "../../crates/suvidha-gateway/src/upstream/http1/body.rs"]
 mod body;
+#[path = "../../crates/suvidha-gateway/src/chunks.rs"]
+mod chunks;
 #[path = "../../crates/suvidha-gateway/src/upstream/http1/head.rs"]
 mod head;
 

@@ -9,6 +9,7 @@ mod attempts;
 mod body;
 mod breaker;
 mod charging;
+mod chunks;
 pub mod config;
 mod error;
 mod fair;

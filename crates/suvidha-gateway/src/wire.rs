@@ -5,7 +5,6 @@
 //! its request, and the answer is written as it comes: so back-pressure needs no more than not to read on.
 
 mod answer;
-mod chunks;
 mod head;
 mod request;
 mod socket;

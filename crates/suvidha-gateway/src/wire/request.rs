@@ -10,9 +10,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answer::Outgoing;
-use super::chunks::Chunks;
 use super::head::{self, Framing, Head, HeadFault};
 use super::{Socket, WireRules};
+use crate::chunks::Chunks;
 
 /// Room for a head, as most are.
 const ROOM_FOR_HEADS: usize = 4 * 1024;

@@ -1,11 +1,9 @@
 //! Where the body of an answer ends, and which of the bytes are its content.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::head::Malformed;
-
-/// The most bytes of chunk extensions, or of trailers, in one body.
-const MAX_EXTRA: usize = 16 * 1024;
+use crate::chunks::Chunks;
 
 /// How the rest of a body is marked off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +30,22 @@ pub(crate) enum Next {
 
 impl Framing {
     pub(crate) fn chunked() -> Self {
-        Self::Chunked(Chunks { at: At::START, extra: 0 })
+        Self::Chunked(Chunks::default())
     }
 
     /// Takes the next content from `bytes`, without copying it.
     pub(crate) fn next(&mut self, bytes: &mut Bytes) -> Result<Next, Malformed> {
         Ok(match self {
             Self::Length(0) | Self::Closed => Next::Over,
-            Self::Chunked(chunks) => return chunks.next(bytes),
+            Self::Chunked(chunks) => match chunks.next(bytes).map_err(|_| Malformed::Chunks)? {
+                Some(piece) => {
+                    // It may be the last: whoever gets it should know.
+                    chunks.skip(bytes);
+                    Next::Piece(piece)
+                }
+                None if chunks.is_done() => Next::Over,
+                None => Next::More,
+            },
             _ if bytes.is_empty() => Next::More,
             Self::Length(left) => {
                 let piece = take(bytes, *left);
@@ -54,7 +60,7 @@ impl Framing {
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
-            Self::Chunked(chunks) => chunks.at == At::Over,
+            Self::Chunked(chunks) => chunks.is_done(),
             Self::UntilClose => false,
             Self::Closed => true,
         }
@@ -82,100 +88,6 @@ fn take(bytes: &mut Bytes, most: u64) -> Bytes {
     match usize::try_from(most) {
         Ok(most) if most < bytes.len() => bytes.split_to(most),
         _ => std::mem::take(bytes),
-    }
-}
-
-/// Where in a chunked body the connection is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chunks {
-    at: At,
-    extra: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
-    Size { value: u64, digits: u8 },
-    Extension { value: u64 },
-    SizeEnd { value: u64 },
-    Data { left: u64 },
-    DataReturn,
-    DataEnd,
-    TrailerStart,
-    Trailer,
-    TrailerEnd,
-    LastEnd,
-    Over,
-    Malformed,
-}
-
-impl At {
-    const START: Self = Self::Size { value: 0, digits: 0 };
-}
-
-impl Chunks {
-    fn next(&mut self, bytes: &mut Bytes) -> Result<Next, Malformed> {
-        self.skip(bytes);
-        match &mut self.at {
-            At::Data { left } if !bytes.is_empty() => {
-                let piece = take(bytes, *left);
-                *left -= piece.len() as u64;
-                if *left == 0 {
-                    self.at = At::DataReturn;
-                    // The piece may be the last: whoever takes it should know.
-                    self.skip(bytes);
-                }
-                Ok(Next::Piece(piece))
-            }
-            At::Over => Ok(Next::Over),
-            At::Malformed => Err(Malformed::Chunks),
-            _ => Ok(Next::More),
-        }
-    }
-
-    /// Takes away what is not content.
-    fn skip(&mut self, bytes: &mut Bytes) {
-        let mut used = 0;
-        while let Some(&byte) = bytes.get(used) {
-            if matches!(self.at, At::Data { .. } | At::Over | At::Malformed) {
-                break;
-            }
-            self.at = self.step(byte);
-            used += 1;
-        }
-        bytes.advance(used);
-    }
-
-    fn step(&mut self, byte: u8) -> At {
-        match (self.at, byte) {
-            (At::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
-                let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                At::Size { value: value << 4 | digit, digits: digits + 1 }
-            }
-            (At::Size { digits: 0, .. }, _) => At::Malformed,
-            (At::Size { value, .. }, b'\r') => At::SizeEnd { value },
-            (At::Size { value, .. }, b';' | b' ' | b'\t') => At::Extension { value },
-            (At::Extension { value }, b'\r') => At::SizeEnd { value },
-            (At::Extension { value }, _) if byte != b'\n' => self.spend(At::Extension { value }),
-            (At::SizeEnd { value: 0 }, b'\n') => {
-                self.extra = 0;
-                At::TrailerStart
-            }
-            (At::SizeEnd { value }, b'\n') => At::Data { left: value },
-            (At::DataReturn, b'\r') => At::DataEnd,
-            (At::DataEnd, b'\n') => At::START,
-            (At::TrailerStart, b'\r') => At::LastEnd,
-            (At::Trailer, b'\r') => At::TrailerEnd,
-            (At::TrailerEnd, b'\n') => At::TrailerStart,
-            (At::TrailerStart | At::Trailer, _) if byte != b'\n' => self.spend(At::Trailer),
-            (At::LastEnd, b'\n') => At::Over,
-            _ => At::Malformed,
-        }
-    }
-
-    /// One byte more that is of no use to anybody.
-    fn spend(&mut self, at: At) -> At {
-        self.extra += 1;
-        if self.extra > MAX_EXTRA { At::Malformed } else { at }
     }
 }
 
@@ -229,20 +141,6 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_with_extensions_and_trailers() {
-        for (body, content) in [
-            ("0\r\n\r\n", ""),
-            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
-            ("5;a=b\r\nhello\r\n00\r\n\r\n", "hello"),
-            ("A  \r\n0123456789\r\n0;x\r\nt: 1\r\nu: 2\r\n\r\n", "0123456789"),
-        ] {
-            let bytes = format!("{body}HTTP/1.1");
-            let end = (content.as_bytes().to_vec(), Some(Ok(b"HTTP/1.1".to_vec())));
-            assert_eq!(read(Framing::chunked(), &[bytes.as_bytes()]), end, "{body:?}");
-        }
-    }
-
-    #[test]
     fn whoever_takes_the_last_chunk_knows_that_it_is_the_last() {
         let mut framing = Framing::chunked();
         let mut bytes = Bytes::from_static(b"2\r\n{}\r\n0\r\n\r\n");
@@ -252,34 +150,10 @@ mod tests {
 
     #[test]
     fn what_is_not_chunked_is_refused_after_what_was() {
-        for (body, content) in [
-            ("\r\n", ""),
-            ("x\r\n", ""),
-            ("5\nhello", ""),
-            ("5\r\nhelloX", "hello"),
-            ("5\r\nhello\r\r", "hello"),
-            ("-1\r\n", ""),
-            ("+1\r\n", ""),
-            ("0x1\r\n", ""),
-            (" 1\r\n", ""),
-            ("1;\n", ""),
-            ("1\r\na\n", "a"),
-            ("0\r\n\n", ""),
-            ("0\r\nt: 1\n", ""),
-            ("0\r\n\rX", ""),
-            ("fffffffffffffffff\r\n", ""),
-        ] {
-            let end = (content.as_bytes().to_vec(), Some(Err(())));
-            assert_eq!(read(Framing::chunked(), &[body.as_bytes()]), end, "{body:?}");
-        }
-    }
-
-    #[test]
-    fn endless_extras_are_refused() {
-        let endless = "a".repeat(MAX_EXTRA + 1);
-        for body in [format!("0\r\n{endless}"), format!("1;{endless}"), "1;aa\r\nx\r\n".repeat(MAX_EXTRA)] {
-            assert_eq!(read(Framing::chunked(), &[body.as_bytes()]).1, Some(Err(())));
-        }
+        let end = |content: &str| (content.as_bytes().to_vec(), Some(Err(())));
+        assert_eq!(read(Framing::chunked(), &[b"5\r\nhelloX"]), end("hello"));
+        assert_eq!(read(Framing::chunked(), &[b"5\r\nhel", b"loX"]), end("hello"));
+        assert_eq!(read(Framing::chunked(), &[b"x\r\n"]), end(""));
     }
 
     fn split<'a>(mut bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {

@@ -1,22 +1,23 @@
-//! Takes a chunked body out of its chunks. It is strict: what is not chunked just so ends the connection.
+//! Takes a chunked body out of its chunks, of an ASP's as of GSTN's. It is strict: what is not chunked just so ends the
+//! connection.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 /// The most bytes of chunk extensions, or of trailers, in one body.
 const MAX_EXTRA: usize = 16 * 1024;
 
 /// It is not chunked as it should be, or its extras are too long.
 #[derive(Debug)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// Where in a chunked body the connection is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     at: At,
     extra: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Size { value: u64, digits: u8 },
     Extension { value: u64 },
@@ -29,6 +30,7 @@ enum At {
     TrailerEnd,
     LastEnd,
     Done,
+    Malformed,
 }
 
 impl Default for At {
@@ -39,72 +41,78 @@ impl Default for At {
 
 impl Chunks {
     /// The next piece of the body in `bytes`, taken out together with what goes before it; `None` where there is none yet, or
-    /// none any more.
-    pub(super) fn next(&mut self, bytes: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
-        let mut used = 0;
-        while used < bytes.len() && !self.is_done() {
-            if let At::Data { left } = &mut self.at {
-                bytes.advance(used);
-                let take = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+    /// none any more. Of [`Bytes`] and [`BytesMut`](bytes::BytesMut) it is not a copy.
+    pub(crate) fn next(&mut self, bytes: &mut impl Buf) -> Result<Option<Bytes>, Malformed> {
+        self.skip(bytes);
+        match &mut self.at {
+            At::Data { left } if bytes.has_remaining() => {
+                let there = bytes.remaining();
+                let take = usize::try_from(*left).map_or(there, |left| left.min(there));
                 *left -= take as u64;
                 if *left == 0 {
                     self.at = At::DataReturn;
                 }
-                return Ok(Some(bytes.split_to(take).freeze()));
+                Ok(Some(bytes.copy_to_bytes(take)))
             }
-            self.at = self.step(bytes[used])?;
-            used += 1;
+            At::Malformed => Err(Malformed),
+            _ => Ok(None),
         }
-        bytes.advance(used);
-        Ok(None)
     }
 
     /// Whether the body is at its end.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.at == At::Done
     }
 
-    fn step(&mut self, byte: u8) -> Result<At, Malformed> {
-        Ok(match (&self.at, byte) {
-            (&At::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
+    /// Takes away what goes before the next piece, or to the end. What is malformed is told to whoever asks next.
+    pub(crate) fn skip(&mut self, bytes: &mut impl Buf) {
+        let mut used = 0;
+        while !matches!(self.at, At::Data { .. } | At::Done | At::Malformed)
+            && let Some(&byte) = bytes.chunk().get(used)
+        {
+            self.at = self.step(byte);
+            used += 1;
+        }
+        bytes.advance(used);
+    }
+
+    fn step(&mut self, byte: u8) -> At {
+        match (self.at, byte) {
+            (At::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 15 => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 At::Size { value: value << 4 | digit, digits: digits + 1 }
             }
-            (At::Size { digits: 0, .. }, _) => return Err(Malformed),
-            (&At::Size { value, .. }, b'\r') => At::SizeEnd { value },
-            (&At::Size { value, .. }, b';' | b' ' | b'\t') => At::Extension { value },
-            (&At::Extension { value }, b'\r') => At::SizeEnd { value },
-            (&At::Extension { value }, _) if byte != b'\n' => {
-                self.spend_extra()?;
-                At::Extension { value }
-            }
+            (At::Size { digits: 0, .. }, _) => At::Malformed,
+            (At::Size { value, .. }, b'\r') => At::SizeEnd { value },
+            (At::Size { value, .. }, b';' | b' ' | b'\t') => At::Extension { value },
+            (At::Extension { value }, b'\r') => At::SizeEnd { value },
+            (At::Extension { value }, _) if byte != b'\n' => self.spend(At::Extension { value }),
             (At::SizeEnd { value: 0 }, b'\n') => {
                 self.extra = 0;
                 At::TrailerStart
             }
-            (&At::SizeEnd { value }, b'\n') => At::Data { left: value },
+            (At::SizeEnd { value }, b'\n') => At::Data { left: value },
             (At::DataReturn, b'\r') => At::DataEnd,
             (At::DataEnd, b'\n') => At::default(),
             (At::TrailerStart, b'\r') => At::LastEnd,
             (At::Trailer, b'\r') => At::TrailerEnd,
             (At::TrailerEnd, b'\n') => At::TrailerStart,
-            (At::TrailerStart | At::Trailer, _) if byte != b'\n' => {
-                self.spend_extra()?;
-                At::Trailer
-            }
+            (At::TrailerStart | At::Trailer, _) if byte != b'\n' => self.spend(At::Trailer),
             (At::LastEnd, b'\n') => At::Done,
-            _ => return Err(Malformed),
-        })
+            _ => At::Malformed,
+        }
     }
 
-    fn spend_extra(&mut self) -> Result<(), Malformed> {
+    /// One byte more that is of no use to anybody.
+    fn spend(&mut self, at: At) -> At {
         self.extra += 1;
-        if self.extra > MAX_EXTRA { Err(Malformed) } else { Ok(()) }
+        if self.extra > MAX_EXTRA { At::Malformed } else { at }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     use super::*;
@@ -142,14 +150,22 @@ mod tests {
             "5\r\nhelloX",
             "5\r\nhello\r\r",
             "-1\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            " 1\r\n",
+            "1;\n",
+            "1\r\na\n",
             "0\r\n\n",
+            "0\r\n\rX",
             "0\r\nt: 1\n",
             "fffffffffffffffff\r\n",
         ] {
             assert!(taken(body).is_err(), "{body:?}");
         }
-        let endless = format!("0\r\n{}", "a".repeat(MAX_EXTRA + 1));
-        assert!(taken(&endless).is_err());
+        let endless = "a".repeat(MAX_EXTRA + 1);
+        for body in [format!("0\r\n{endless}"), format!("1;{endless}"), "1;aa\r\nx\r\n".repeat(MAX_EXTRA)] {
+            assert!(taken(&body).is_err());
+        }
     }
 
     proptest! {
