@@ -17,8 +17,22 @@ use super::super::{Call, admit::Admitted};
 use crate::error::Error;
 use crate::upstream::{Lines, Upstream};
 
-/// The headers of an ASP's that GSTN gets, as they were sent. Each may be there once.
-pub(in crate::pipeline) const PASSED_ON: [&str; 19] = [
+/// Lists headers twice: for going through them, and for looking one up, which for names that are known here is a comparison of
+/// a few words.
+macro_rules! passed_on {
+    ($(#[$words:meta])* $list:ident: $($name:tt,)*) => {
+        $(#[$words])*
+        pub(in crate::pipeline) const $list: [&str; [$($name),*].len()] = [$($name),*];
+
+        fn is_passed_on(name: &str) -> bool {
+            matches!(name, $($name)|*)
+        }
+    };
+}
+
+passed_on! {
+    /// The headers of an ASP's that GSTN gets, as they were sent. Each may be there once.
+    PASSED_ON:
     "accept",
     "content-encoding",
     "content-type",
@@ -39,7 +53,7 @@ pub(in crate::pipeline) const PASSED_ON: [&str; 19] = [
     // Of e-invoice and e-way bill calls.
     "user_name",
     "authtoken",
-];
+}
 
 /// Headers of an answer that stay here: those that concern our connection to GSTN alone, those that name
 /// GSTN's servers or bind a client to them, and those that only we may write.
@@ -91,7 +105,7 @@ pub(super) fn request(call: &Call<Admitted>, upstream: &Upstream) -> Result<Vec<
         // Lines of one name come one after the other, and say the same: `admit` has seen to that.
         let is_again = last.replace(name) == Some(name);
         let name = name.as_str();
-        if is_again || !PASSED_ON.contains(&name) {
+        if is_again || !is_passed_on(name) {
             continue;
         }
         let value = value.as_bytes();
