@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -77,69 +79,73 @@ impl Incoming {
 }
 
 /// How a request body is getting on, for those who wait for its end.
-pub(crate) struct Flow(Mutex<Progress>);
-
-struct Progress {
-    taken: u64,
-    waiting_for_asp: bool,
-    since: Instant,
-    over: bool,
-    broken: Option<(Kind, String)>,
+///
+/// One thread looks at it and changes it, several times in every call; each of these stands for itself, and needs no lock.
+pub(crate) struct Flow {
+    begun: Instant,
+    /// When something moved last, in nanoseconds after `begun`.
+    since: AtomicU64,
+    taken: AtomicU64,
+    waiting_for_asp: AtomicBool,
+    over: AtomicBool,
+    broken: OnceLock<(Kind, String)>,
 }
 
 impl Flow {
     pub(crate) fn new(body: &Incoming) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Progress {
-            taken: 0,
-            waiting_for_asp: false,
-            since: Instant::now(),
-            over: body.is_over(),
-            broken: None,
-        })))
+        Arc::new(Self {
+            begun: Instant::now(),
+            since: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            waiting_for_asp: AtomicBool::new(false),
+            over: AtomicBool::new(body.is_over()),
+            broken: OnceLock::new(),
+        })
+    }
+
+    /// When the body was taken up.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// The clock runs from now.
     pub(crate) fn restart(&self) {
-        self.lock().since = Instant::now();
+        let since = self.begun.elapsed().as_nanos();
+        self.since.store(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Bytes taken from the ASP.
     pub(crate) fn taken(&self) -> u64 {
-        self.lock().taken
+        self.taken.load(Relaxed)
     }
 
     /// Whether the ASP's body was read to its end.
     pub(crate) fn is_over(&self) -> bool {
-        self.lock().over
+        self.over.load(Relaxed)
     }
 
     /// When to give up, unless something moves until then, and what to say then.
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> (Instant, Kind) {
-        let progress = self.lock();
-        if progress.waiting_for_asp {
-            (progress.since + timeouts.request_body_idle(), Kind::RequestTooSlow)
+        let since = self.begun + Duration::from_nanos(self.since.load(Relaxed));
+        if self.waiting_for_asp.load(Relaxed) {
+            (since + timeouts.request_body_idle(), Kind::RequestTooSlow)
         } else {
-            (progress.since + timeouts.first_byte(), Kind::GstnTimeout)
+            (since + timeouts.first_byte(), Kind::GstnTimeout)
         }
     }
 
     /// Why the ASP's body could not be read to its end, if so.
     pub(crate) fn broken(&self) -> Option<Error> {
-        self.lock().broken.as_ref().map(|(kind, detail)| Error::because(*kind, detail))
+        self.broken.get().map(|(kind, detail)| Error::because(*kind, detail))
     }
 
     fn moved(&self, bytes: usize, waiting_for_asp: bool) -> u64 {
-        let mut progress = self.lock();
-        progress.taken += bytes as u64;
-        if bytes > 0 || progress.waiting_for_asp != waiting_for_asp {
-            progress.since = Instant::now();
+        let was_waiting = self.waiting_for_asp.swap(waiting_for_asp, Relaxed);
+        if bytes > 0 || was_waiting != waiting_for_asp {
+            self.restart();
         }
-        progress.waiting_for_asp = waiting_for_asp;
-        progress.taken
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let bytes = bytes as u64;
+        self.taken.fetch_add(bytes, Relaxed) + bytes
     }
 }
 
@@ -179,7 +185,8 @@ impl RequestBody {
     }
 
     fn fail(&self, kind: Kind, detail: impl ToString) -> BrokenOff {
-        self.flow.lock().broken = Some((kind, detail.to_string()));
+        // What went wrong first is why.
+        let _ = self.flow.broken.set((kind, detail.to_string()));
         BrokenOff
     }
 }
@@ -197,7 +204,7 @@ impl Body for RequestBody {
             this.flow.moved(0, true);
             return Poll::Pending;
         };
-        this.flow.lock().over = next.is_none() || this.incoming.is_over();
+        this.flow.over.store(next.is_none() || this.incoming.is_over(), Relaxed);
         Poll::Ready(match next {
             Some(Ok(piece)) => {
                 let taken = this.flow.moved(piece.len(), false);

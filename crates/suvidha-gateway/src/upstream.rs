@@ -14,7 +14,7 @@ use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 pub(crate) use self::exchange::{Answered, Exchange};
@@ -94,20 +94,17 @@ impl Upstream {
         for part in [&self.prefix, path].into_iter().chain(query.iter().flat_map(|query| ["?", query])) {
             head.extend_from_slice(part.as_bytes());
         }
-        // Nothing in it may end the target, the line, or what a server takes for the path.
+        // Nothing in it may end the target, the line, or what a server takes for the path. All bytes are looked at, many at once.
         let ends = |byte: &u8| matches!(byte, 0..=b' ' | b'#' | 0x7f);
-        match head[begin..].iter().any(ends) {
+        match head[begin..].iter().fold(false, |ended, byte| ended | ends(byte)) {
             true => Err(Error::because(Kind::Internal, "the path or the query could be misread")),
             false => Ok(()),
         }
     }
 
-    /// An idle connection that is still open, or else a new one.
-    async fn link(&self, lane: usize, timeouts: &Timeouts) -> Result<Link, Error> {
-        match self.pools[lane].take().await {
-            Some(link) => Ok(link),
-            None => self.connect(timeouts).await,
-        }
+    /// A connection that is still open, and was not idle for too long by `now`.
+    async fn idle(&self, lane: usize, now: Instant) -> Option<Link> {
+        self.pools[lane].take(now).await
     }
 
     async fn connect(&self, timeouts: &Timeouts) -> Result<Link, Error> {

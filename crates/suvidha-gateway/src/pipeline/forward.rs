@@ -17,7 +17,6 @@ use gstn::envelope::StatusCd;
 use gstn::headers::X_GSP_ERROR_ORIGIN;
 use http::header::LINK;
 use http::{HeaderValue, Response, StatusCode};
-use tokio::time::Instant;
 
 use self::consent::Authentication;
 pub(crate) use self::glimpse::Glimpse;
@@ -58,9 +57,8 @@ pub(crate) async fn forward(
     let body = RequestBody::new(body, Arc::clone(&flow), call.site.limits.body_bytes);
     let request = Outgoing::new(head, &call.head.method, body);
     record.verdict = Verdict::Forwarded;
-    let begun = Instant::now();
     let answered = exchange(&call, request, &flow, record).await;
-    record.at_gstn = Some(begun.elapsed());
+    record.at_gstn = Some(flow.begun().elapsed());
     report(pass, &answered, &call.site);
     let (Answered { status, headers, exchange }, start) = answered.inspect_err(|error| {
         if error.kind().is_not_sent() {

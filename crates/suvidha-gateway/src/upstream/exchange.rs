@@ -106,9 +106,15 @@ impl Exchange {
         let bodiless = request.has_bodiless_answer();
         let mut sending = Sending::Going(request);
         for attempt in 1.. {
-            let mut link = upstream.link(lane, &site.timeouts).await?;
+            let mut link = match upstream.idle(lane, flow.begun()).await {
+                Some(link) => link,
+                None => {
+                    let link = upstream.connect(&site.timeouts).await?;
+                    flow.restart();
+                    link
+                }
+            };
             let mut reader = HeadReader::new(bodiless);
-            flow.restart();
             let answered = poll_fn(|cx| {
                 let head = poll_head(&mut link, &mut sending, &mut reader, cx, &sieve);
                 if head.is_pending() {

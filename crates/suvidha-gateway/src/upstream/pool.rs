@@ -22,10 +22,10 @@ impl Pool {
     }
 
     /// A connection that GSTN has not closed, as far as can be known without sending.
-    pub(super) async fn take(&self) -> Option<Link> {
+    pub(super) async fn take(&self, now: Instant) -> Option<Link> {
         poll_fn(|cx| {
             while let Some((mut link, since)) = self.lock().pop() {
-                if since.elapsed() < self.longest && link.is_usable(cx) {
+                if now.duration_since(since) < self.longest && link.is_usable(cx) {
                     return Poll::Ready(Some(link));
                 }
             }
