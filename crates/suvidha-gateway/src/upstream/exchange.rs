@@ -282,3 +282,56 @@ fn half_an_answer(error: &io::Error) -> Error {
     };
     Error::because(kind, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Method;
+    use socket2::SockRef;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    use super::super::link::tests::{block_on, linked};
+    use super::*;
+    use crate::body::Incoming;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\n";
+
+    fn request() -> Sending {
+        let body = RequestBody::new(Incoming::None, Flow::new(&Incoming::None), 0);
+        Sending::Going(Outgoing::new(HEAD.to_vec(), &Method::GET, body))
+    }
+
+    #[test]
+    fn what_could_not_even_be_begun_goes_on_another_connection() {
+        block_on(async {
+            let (mut link, theirs) = linked().await;
+            SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(theirs);
+            let mut sending = request();
+            let sent = poll_fn(|cx| Poll::Ready(sending.go_on(cx, &mut link.io))).await;
+            assert!(matches!(sent, Err(SendFault::Unsent(_))));
+            assert!(!sending.has_begun());
+            let (mut link, mut theirs) = linked().await;
+            assert!(poll_fn(|cx| Poll::Ready(sending.go_on(cx, &mut link.io))).await.is_ok());
+            assert!(matches!(sending, Sending::Done));
+            let mut seen = [0; HEAD.len() + 2];
+            theirs.read_exact(&mut seen).await.unwrap();
+            assert_eq!(seen, *b"GET / HTTP/1.1\r\n\r\n");
+        });
+    }
+
+    #[test]
+    fn an_answer_counts_though_the_request_got_stuck() {
+        block_on(async {
+            let (mut link, mut theirs) = linked().await;
+            theirs.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            let (mut sending, mut reader) = (Sending::Stuck, HeadReader::new(false));
+            let none = |_, _: &Lines<'_>| HeaderMap::new();
+            let head = poll_fn(|cx| poll_head(&mut link, &mut sending, &mut reader, cx, &none));
+            let head = timeout(Duration::from_secs(20), head).await.expect("an answer");
+            assert!(head.is_ok_and(|(head, _)| head.status == StatusCode::PAYLOAD_TOO_LARGE));
+        });
+    }
+}

@@ -195,7 +195,7 @@ impl Alarm {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::future::poll_fn;
     use std::time::Duration;
 
@@ -204,11 +204,12 @@ mod tests {
 
     use super::*;
 
-    fn block_on(story: impl Future<Output = ()>) {
+    pub(in crate::upstream) fn block_on(story: impl Future<Output = ()>) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(story);
     }
 
-    async fn linked() -> (Link, TcpStream) {
+    /// A connection, and its other end.
+    pub(in crate::upstream) async fn linked() -> (Link, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let theirs = listener.accept().await.unwrap().0;
