@@ -1,7 +1,7 @@
 //! From a request's path, method and action to its row in the catalogue. Allocates nothing per call.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::LazyLock;
 
 use super::apis::{Api, Family, Method, Methods, apis};
@@ -43,19 +43,12 @@ fn is_version(segment: &str) -> bool {
 /// not known, or a write bears one left over from another call, the call is the only API of that method on that
 /// path, if there is only one.
 pub fn find(family: Family, path: &str, method: &str, action: Option<&str>) -> Option<&'static Api> {
-    let method = Method::from_name(method)?;
-    let action = action.map(str::trim).unwrap_or_default();
-    let (place, site) = site(family, path)?;
-    let by_action: &HashMap<Call<'_>, &'static Api> = &INDEX.calls;
-    let named =
-        |action| by_action.get(&Call { place, is_write: method.is_write(), action: Folded(action) }).copied();
-    let is_unknown_read = !action.is_empty() && !method.is_write();
-    named(action).or_else(|| named("")).or_else(|| if is_unknown_read { None } else { site.only(method) })
+    site(family, path)?.api(method, action)
 }
 
 /// The methods that `path` understands, if the catalogue knows it.
 pub fn is_known_path(family: Family, path: &str) -> Option<Methods> {
-    site(family, path).map(|(_, site)| site.methods)
+    site(family, path).map(Site::methods)
 }
 
 /// A path of the catalogue.
@@ -75,18 +68,18 @@ pub fn paths() -> &'static [KnownPath] {
 /// The place in [`paths`] of the one that `path` is, whatever the method and the action; none if the catalogue does
 /// not know it.
 pub fn path_number(family: Family, path: &str) -> Option<usize> {
-    site(family, path).map(|(_, site)| usize::from(site.number))
+    site(family, path).map(Site::number)
 }
 
-/// The catalogue's entry for a path: the path itself, or the one that leaves its last segments open.
-fn site<'a>(family: Family, path: &'a str) -> Option<(Place<'a>, Site)> {
+/// What the catalogue knows of a path: the path itself, or the one that leaves its last segments open. For those that
+/// ask more than one question of it.
+pub fn site(family: Family, path: &str) -> Option<&'static Site> {
     const MOST_OPEN_SEGMENTS: u8 = 4;
-    let sites: &HashMap<Place<'_>, Site> = &INDEX.sites;
+    let places: &HashMap<Place<'_>, usize, _> = &INDEX.places;
     let mut fixed = path.trim_matches('/');
     for open_segments in 0..=MOST_OPEN_SEGMENTS {
-        let place = Place { family, fixed: Folded(fixed), open_segments };
-        if let Some(site) = sites.get(&place) {
-            return Some((place, *site));
+        if let Some(number) = places.get(&Place { family, fixed: Folded(fixed), open_segments }) {
+            return INDEX.sites.get(*number);
         }
         if fixed.is_empty() {
             break;
@@ -100,9 +93,14 @@ static INDEX: LazyLock<Index> = LazyLock::new(Index::build);
 
 struct Index {
     paths: Vec<KnownPath>,
-    sites: HashMap<Place<'static>, Site>,
-    calls: HashMap<Call<'static>, &'static Api>,
+    /// What is at each of these paths.
+    sites: Vec<Site>,
+    places: Map<Place<'static>, usize>,
+    calls: Map<Call<'static>, &'static Api>,
 }
+
+/// What is looked for comes from strangers, but what is in the maps does not: nobody can fill a place of theirs.
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
 
 /// A path of the catalogue: its fixed beginning, and how many segments follow that may be anything.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,16 +112,17 @@ struct Place<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Call<'a> {
-    place: Place<'a>,
+    /// The number of its site.
+    site: usize,
     is_write: bool,
     action: Folded<'a>,
 }
 
 /// What a path offers: its methods, and for each of them the first API and how many there are.
-#[derive(Clone, Copy, Default)]
-struct Site {
-    /// The place in [`paths`].
-    number: u16,
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    number: usize,
+    name: String,
     methods: Methods,
     first: [Option<&'static Api>; 3],
     count: [u16; 3],
@@ -131,27 +130,60 @@ struct Site {
 
 impl Index {
     fn build() -> Self {
-        let mut index = Self { paths: Vec::new(), sites: HashMap::new(), calls: HashMap::new() };
+        let (mut paths, mut sites) = (Vec::new(), Vec::<Site>::new());
+        let (mut places, mut calls) = (Map::default(), Map::default());
         for api in apis() {
             for path in api.paths() {
                 let fixed = path.split_once('{').map_or(path, |(before, _)| before).trim_end_matches('/');
                 let open_segments = u8::try_from(path.matches('{').count()).unwrap_or(u8::MAX);
                 let place = Place { family: api.family, fixed: Folded(fixed), open_segments };
-                let paths = &mut index.paths;
-                let site = index.sites.entry(place).or_insert_with(|| {
+                let number = *places.entry(place).or_insert_with(|| {
+                    let number = paths.len();
                     paths.push(KnownPath { family: api.family, path });
-                    Site { number: u16::try_from(paths.len() - 1).unwrap_or(u16::MAX), ..Site::default() }
+                    sites.push(Site { number, name: format!("{}/{path}", api.family), ..Site::default() });
+                    number
                 });
-                site.insert(api);
+                sites[number].insert(api);
                 let action = Folded(api.action.unwrap_or_default());
-                index.calls.insert(Call { place, is_write: api.method.is_write(), action }, api);
+                calls.insert(Call { site: number, is_write: api.method.is_write(), action }, api);
             }
         }
-        index
+        Self { paths, sites, places, calls }
     }
 }
 
 impl Site {
+    /// The place of its path in [`paths`].
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The path after family and version, such as `returns/gstr1`. A segment in braces stands for any value.
+    pub fn path(&self) -> &'static str {
+        INDEX.paths[self.number].path
+    }
+
+    /// Family and path, such as `taxpayerapi/returns/gstr1`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The methods that it understands.
+    pub fn methods(&self) -> Methods {
+        self.methods
+    }
+
+    /// The API that answers a call of this path: see [`find`].
+    pub fn api(&self, method: &str, action: Option<&str>) -> Option<&'static Api> {
+        let method = Method::from_name(method)?;
+        let action = action.map(str::trim).unwrap_or_default();
+        let (site, is_write) = (self.number, method.is_write());
+        let calls: &HashMap<Call<'_>, &'static Api, _> = &INDEX.calls;
+        let named = |action| calls.get(&Call { site, is_write, action: Folded(action) }).copied();
+        let is_unknown_read = !action.is_empty() && !is_write;
+        named(action).or_else(|| named("")).or_else(|| if is_unknown_read { None } else { self.only(method) })
+    }
+
     fn insert(&mut self, api: &'static Api) {
         self.methods.insert(api.method);
         self.first[api.method as usize].get_or_insert(api);
@@ -177,12 +209,43 @@ impl PartialEq for Folded<'_> {
 impl Eq for Folded<'_> {}
 
 impl Hash for Folded<'_> {
-    /// FNV-1a, then the map's own hash: quicker than feeding that one byte by byte.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let fold = |hash: u64, byte: u8| {
-            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
-        };
-        state.write_u64(self.0.bytes().fold(0xcbf2_9ce4_8422_2325, fold));
+        self.0.bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
+    }
+}
+
+/// FNV-1a.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number.cast_unsigned() as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -6,7 +6,7 @@ mod lookup;
 
 pub use apis::{Api, Evidence, Family, Method, Methods, apis};
 pub use errors::{ErrorEntry, Origin, error, errors};
-pub use lookup::{KnownPath, Location, find, is_known_path, locate, path_number, paths};
+pub use lookup::{KnownPath, Location, Site, find, is_known_path, locate, path_number, paths, site};
 
 /// The rows of a table: lines that are not comments, cut at tabs.
 fn rows<const COLUMNS: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; COLUMNS]> {
