@@ -12,11 +12,11 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use foldhash::HashMap;
 use gstn::AspId;
 use gstn::catalogue::Family;
 use jiff::Timestamp;

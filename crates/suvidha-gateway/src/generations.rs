@@ -5,8 +5,9 @@
 //! recently used, and costs one look-up more.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt};
 
 pub(crate) struct Generations<K, V> {
     young: HashMap<K, V>,

@@ -1,6 +1,5 @@
 //! What all threads share: the registry as it is now, the environments, and the calls under way.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -8,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use foldhash::{HashMap, HashMapExt};
 use gstn::{AspId, Environment};
 use jiff::Timestamp;
 use suvidha_seam::Seam;

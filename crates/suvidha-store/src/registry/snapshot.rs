@@ -1,10 +1,10 @@
 //! The registry as the data plane sees it: immutable, in memory, answering in constant time.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use foldhash::{HashMap, HashMapExt};
 use gstn::{AspId, Environment};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
