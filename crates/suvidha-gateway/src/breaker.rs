@@ -8,10 +8,10 @@
 
 mod window;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt};
 use gstn::{AspId, Environment};
 use jiff::{SignedDuration, Timestamp};
 use suvidha_seam::Seam;
@@ -110,17 +110,24 @@ impl Breaker {
 
     /// How long to wait, where a call would be refused now. It takes nothing.
     pub(crate) fn refuses(&self) -> Option<Duration> {
-        self.lock().gate.refuses(self.seam.now())
+        match self.lock().gate {
+            // As a rule, and then the time does not matter.
+            Gate::Closed => None,
+            gate => gate.refuses(self.seam.now()),
+        }
     }
 
     /// Leave to send one call of `asp`, whose outcome is to be told; or how long to wait.
     pub(crate) fn pass(self: &Arc<Self>, asp: Option<AspId>) -> Result<Pass, Duration> {
-        let now = self.seam.now();
         let mut state = self.lock();
+        let mut begun = None;
+        if state.is_quiet() {
+            return Ok(Pass { breaker: Arc::clone(self), asp, probe: begun });
+        }
+        let now = self.seam.now();
         if let Some(wait) = state.gate.refuses(now) {
             return Err(wait);
         }
-        let mut begun = None;
         if let Gate::Open { probe, .. } = &mut state.gate {
             begun = Some(now);
             *probe = begun;
@@ -260,8 +267,17 @@ impl State {
             || is_share(others.failures, others.calls)
     }
 
+    /// GSTN answers, and nothing that time could change says anything else.
+    fn is_quiet(&self) -> bool {
+        let answers = matches!((self.gate, self.condition), (Gate::Closed, Condition::Up));
+        answers && self.streak == 0 && !self.window.has_failures()
+    }
+
     /// Notes since when GSTN has looked as it does.
     fn look(&mut self, now: Timestamp) {
+        if self.is_quiet() {
+            return;
+        }
         let (calls, failures) = self.window.sum(now);
         let condition = match self.gate {
             Gate::Open { .. } => Condition::Down,

@@ -16,7 +16,7 @@ const LATECOMERS: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Calendar {
     pub(super) day: Date,
-    begins: Timestamp,
+    counts_from: Timestamp,
     pub(super) day_ends: Timestamp,
     pub(super) month_ends: Timestamp,
 }
@@ -26,7 +26,8 @@ impl Calendar {
         let day = local(now).date();
         let tomorrow = day.tomorrow().unwrap_or(Date::MAX);
         let next_month = day.last_of_month().tomorrow().unwrap_or(Date::MAX);
-        Self { day, begins: midnight(day), day_ends: midnight(tomorrow), month_ends: midnight(next_month) }
+        let counts_from = midnight(day).saturating_sub(LATECOMERS).unwrap_or(Timestamp::MIN);
+        Self { day, counts_from, day_ends: midnight(tomorrow), month_ends: midnight(next_month) }
     }
 
     pub(super) fn is_month_of(&self, other: &Self) -> bool {
@@ -35,8 +36,7 @@ impl Calendar {
 
     /// Whether `now` is counted with this day.
     pub(super) fn covers(&self, now: Timestamp) -> bool {
-        let before = self.begins.saturating_sub(LATECOMERS).unwrap_or(Timestamp::MIN);
-        (before..self.day_ends).contains(&now)
+        (self.counts_from..self.day_ends).contains(&now)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gstn::catalogue::Family;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use suvidha_store::{Limit, Limits};
 
@@ -87,13 +87,12 @@ impl Notice {
     }
 
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        for (name, value) in [
-            ("ratelimit-limit", self.limit),
-            ("ratelimit-remaining", self.remaining),
-            ("ratelimit-reset", whole_seconds(self.reset)),
-        ] {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
-        }
+        static LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+        static REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+        static RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+        headers.insert(&LIMIT, self.limit.into());
+        headers.insert(&REMAINING, self.remaining.into());
+        headers.insert(&RESET, whole_seconds(self.reset).into());
     }
 }
 
@@ -120,20 +119,25 @@ impl Used {
         now: Timestamp,
         calendar: &'a Calendar,
     ) -> impl Iterator<Item = Breach> + 'a {
-        let reached = move |limit: Option<Limit>, used: u64, measure, wait| {
+        let reached = move |limit: Option<Limit>, used: u64, measure, end| {
             let limit = limit.and_then(Limit::number).filter(|limit| used >= *limit)?;
-            Some(Breach { measure, family, limit, wait })
+            Some(Breach { measure, family, limit, wait: until(end, now) })
         };
         let too_fast = rate(limits).and_then(|rate| {
             let wait = self.cell.wait(rate, now)?;
             Some(Breach { measure: Measure::Rate, family, limit: rate.most(), wait })
         });
-        let (day, month) = (until(calendar.day_ends, now), until(calendar.month_ends, now));
+        let too_many = limits.concurrent.and_then(Limit::number).filter(|limit| self.under_way >= *limit);
         [
             too_fast,
-            reached(limits.concurrent, self.under_way, Measure::Concurrency, WHILE_OTHERS_END),
-            reached(limits.per_day, self.today, Measure::Day, day),
-            reached(limits.per_month, self.this_month, Measure::Month, month),
+            too_many.map(|limit| Breach {
+                measure: Measure::Concurrency,
+                family,
+                limit,
+                wait: WHILE_OTHERS_END,
+            }),
+            reached(limits.per_day, self.today, Measure::Day, calendar.day_ends),
+            reached(limits.per_month, self.this_month, Measure::Month, calendar.month_ends),
         ]
         .into_iter()
         .flatten()
@@ -156,17 +160,17 @@ impl Used {
 
     /// The nearest of the limits that time resets.
     pub(super) fn nearest(&self, limits: &Limits, now: Timestamp, calendar: &Calendar) -> Option<Notice> {
-        let quota = |limit: Option<Limit>, used, reset| {
+        let quota = |limit: Option<Limit>, used, end| {
             let limit = limit.and_then(Limit::number)?;
-            Some(Notice { limit, remaining: limit.saturating_sub(used), reset })
+            Some(Notice { limit, remaining: limit.saturating_sub(used), reset: until(end, now) })
         };
         let rate = rate(limits).map(|rate| Notice {
             limit: rate.most(),
             remaining: self.cell.remaining(rate, now),
             reset: self.cell.rest(rate, now),
         });
-        let day = quota(limits.per_day, self.today, until(calendar.day_ends, now));
-        let month = quota(limits.per_month, self.this_month, until(calendar.month_ends, now));
+        let day = quota(limits.per_day, self.today, calendar.day_ends);
+        let month = quota(limits.per_month, self.this_month, calendar.month_ends);
         [rate, day, month].into_iter().flatten().reduce(Notice::nearer)
     }
 }

@@ -1,7 +1,6 @@
 //! The calls that the breaker looks back on, and whose they were.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use gstn::AspId;
 use jiff::Timestamp;
 
@@ -16,6 +15,8 @@ pub(super) struct Window {
     parts: [Part; PARTS],
     /// How long a part is, in milliseconds.
     each: i64,
+    /// Of all parts, those that are over too.
+    failures: u64,
 }
 
 #[derive(Default)]
@@ -56,11 +57,18 @@ impl Window {
         let place = now.as_millisecond() / self.each;
         let part = &mut self.parts[usize::try_from(place).unwrap_or(0) % PARTS];
         if part.place != place {
+            self.failures -= part.all.failures;
             *part = Part { place, ..Part::default() };
         }
+        self.failures += u64::from(failed);
         for tally in [&mut part.all, part.of.entry(asp).or_default()] {
             tally.add(1, u64::from(failed));
         }
+    }
+
+    /// Whether any of its calls failed, be it long ago.
+    pub(super) fn has_failures(&self) -> bool {
+        self.failures > 0
     }
 
     /// Calls and failures.
