@@ -83,11 +83,11 @@ impl Question {
 
 pub(crate) async fn respond(
     question: Question,
-    mut call: Call<Received>,
+    mut call: Call<'_, Received>,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    if !matches!(call.head.method, Method::GET | Method::HEAD) {
+    if !matches!(*call.head.method, Method::GET | Method::HEAD) {
         return Err(Error::wrong_method("GET, HEAD".to_owned()));
     }
     let asp = identify::of_itself(&mut call, visit, record)?;
@@ -113,7 +113,7 @@ pub(crate) async fn respond(
 
 /// Where one question is answered.
 struct Desk<'a> {
-    call: &'a Call<Received>,
+    call: &'a Call<'a, Received>,
     visit: &'a Visit,
     /// Who asks, and may.
     asp: &'a AspEntry,

@@ -29,7 +29,7 @@ impl Prices {
 
     /// Units that a call to `target` costs that names `actions`, in its query or in a header: of several, what the dearest
     /// does. An action that stands in the body is known from the catalogue, where the path has no other.
-    pub(crate) fn cost<'a>(&self, target: &Target, actions: impl Iterator<Item = Cow<'a, str>>) -> u64 {
+    pub(crate) fn cost<'a>(&self, target: &Target<'_>, actions: impl Iterator<Item = Cow<'a, str>>) -> u64 {
         let usual = target.api.map_or(1, |api| api.cost);
         if self.of.is_empty() {
             return u64::from(usual);
@@ -41,7 +41,7 @@ impl Prices {
     }
 
     /// What is configured for the path that was called or, where the catalogue knows the API, for its usual one.
-    fn set(&self, target: &Target, action: Option<&str>) -> Option<u32> {
+    fn set(&self, target: &Target<'_>, action: Option<&str>) -> Option<u32> {
         let action = action.map(str::to_ascii_lowercase);
         let called = format!("{}/{}", target.family, target.name).to_ascii_lowercase();
         let usual = target.api.map(|api| format!("{}/{}", api.family, api.path));
@@ -69,7 +69,8 @@ mod tests {
     fn cost(prices: &Prices, method: &str, path: &str, action: Option<&str>) -> u64 {
         let family = Family::TaxpayerApi;
         let api = catalogue::find(family, path, method, action);
-        let target = Target { family, name: path.to_owned(), path: format!("/taxpayerapi/v1.0/{path}"), api };
+        let target =
+            Target { family, name: path.into(), path: format!("/taxpayerapi/v1.0/{path}").into(), api };
         prices.cost(&target, action.map(Cow::Borrowed).into_iter())
     }
 

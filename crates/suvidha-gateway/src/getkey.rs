@@ -47,13 +47,13 @@ impl Memory {
 }
 
 pub(crate) async fn respond(
-    call: &Call<Received>,
+    call: &Call<'_, Received>,
     visit: &Visit,
     body: &mut Option<Incoming>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
-    record.asp = claimed(&call.head.headers, &visit.door.plane.snapshot.load());
-    record.txn = request::txn(&call.head.headers).cloned();
+    record.asp = claimed(&call.head, &visit.door.plane.snapshot.load());
+    record.txn = request::txn(&call.head).cloned();
     record.getkey = true;
     let reply = answer(call, visit, body, record).await?;
     record.status_cd = Some(reply.status_cd);
@@ -61,7 +61,7 @@ pub(crate) async fn respond(
 }
 
 async fn answer(
-    call: &Call<Received>,
+    call: &Call<'_, Received>,
     visit: &Visit,
     body: &mut Option<Incoming>,
     record: &mut Record,
@@ -69,12 +69,12 @@ async fn answer(
     if !call.site.identify.session {
         return Err(Error::new(Kind::SchemeSwitchedOff));
     }
-    if call.head.method != Method::POST {
+    if *call.head.method != Method::POST {
         return Err(Error::wrong_method("POST".to_owned()));
     }
     visit.door.check_ledger()?;
     let body = body::read_whole(body, LONGEST, call.site.timeouts.request_body_idle(), record).await?;
-    let request = Request::read(&call.head.headers, &body)?;
+    let request = Request::read(&call.head, &body)?;
     let plane = &visit.door.plane;
     let hearing = Hearing { call, visit, request, snapshot: &plane.snapshot.load(), now: plane.seam.now() };
     hearing.decide(record)
@@ -82,7 +82,7 @@ async fn answer(
 
 /// A well-formed call, and what is known when it is decided.
 struct Hearing<'a> {
-    call: &'a Call<Received>,
+    call: &'a Call<'a, Received>,
     visit: &'a Visit,
     request: Request,
     snapshot: &'a Snapshot,

@@ -72,7 +72,7 @@ impl Endpoint {
 
 pub(crate) fn respond(
     endpoint: Endpoint,
-    call: &Call<Received>,
+    call: &Call<'_, Received>,
     visit: &Visit,
 ) -> Result<Response<Content>, Error> {
     let site = &call.site;

@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod forward;
+pub(crate) mod head;
 pub(crate) mod identify;
 pub(crate) mod receive;
 pub(crate) mod route;
@@ -25,6 +26,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use self::head::Head;
 use self::route::Destination;
 use self::settle::{Record, Settlement};
 use crate::body::{AnswerBody, Content, Incoming};
@@ -45,8 +47,8 @@ const WAIT_FOR_UNWANTED: Duration = Duration::from_secs(1);
 ///
 /// Only the module of a stage can make that stage's value, and each takes the one before. So a forward of a
 /// call whose ASP was not admitted does not compile.
-pub(crate) struct Call<Stage> {
-    pub(crate) head: Parts,
+pub(crate) struct Call<'h, Stage> {
+    pub(crate) head: Head<'h>,
     /// The ASP's address, as far as the proxies before us can be believed.
     pub(crate) caller: IpAddr,
     /// The environment as it was when the call began.
@@ -56,9 +58,9 @@ pub(crate) struct Call<Stage> {
     pub(crate) stage: Stage,
 }
 
-impl<Stage> Call<Stage> {
+impl<'h, Stage> Call<'h, Stage> {
     /// The same call, one stage on.
-    fn advance<Next>(self, next: impl FnOnce(Stage) -> Next) -> Call<Next> {
+    fn advance<Next>(self, next: impl FnOnce(Stage) -> Next) -> Call<'h, Next> {
         let Self { head, caller, site, lane, stage } = self;
         Call { head, caller, site, lane, stage: next(stage) }
     }
@@ -119,7 +121,7 @@ async fn stages(
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
     let length = body.as_ref().and_then(Incoming::declared).unwrap_or(0);
-    let call = receive::receive(visit, head, length, fault, record)?;
+    let call = receive::receive(visit, &head, length, fault, record)?;
     match route::route(call, visit, record)? {
         Destination::Own(endpoint, call) => own::respond(endpoint, &call, visit),
         // Apart from the others' memory, so that the rare calls do not make the frequent ones carry theirs.

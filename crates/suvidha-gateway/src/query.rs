@@ -8,6 +8,13 @@ pub(crate) fn decoded(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
     (decode(name), decode(value))
 }
 
+/// Whether `name`, which needs no encoding, is the name of `pair` in any capitals, encoded or not.
+pub(crate) fn is_named(pair: &str, name: &str) -> bool {
+    let own = pair.split_once('=').map_or(pair, |(own, _)| own);
+    // What is encoded is longer than what it stands for.
+    own.eq_ignore_ascii_case(name) || own.len() > name.len() && decode(own).eq_ignore_ascii_case(name)
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
     if text.contains('+') {
         percent_decoded(&text.replace('+', " ")).into_owned().into()
@@ -74,6 +81,16 @@ mod tests {
         }
         assert_eq!(decoded("a=%ff").1, "%ff", "no UTF-8");
         assert_eq!(percent_decoded("a+%62"), "a+b");
+    }
+
+    #[test]
+    fn a_pair_is_known_by_its_name() {
+        for pair in ["action", "Action=", "ACTION=a=b", "%61ction=B2B", "a%43tion"] {
+            assert!(is_named(pair, "action"), "{pair:?}");
+        }
+        for pair in ["", "=action", "reaction=B2B", "actio", "action+=x", "a+tion", "%2561ction", "action%"] {
+            assert!(!is_named(pair, "action"), "{pair:?}");
+        }
     }
 
     proptest! {

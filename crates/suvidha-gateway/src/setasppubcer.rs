@@ -56,14 +56,14 @@ struct Certificate {
 }
 
 pub(crate) async fn respond(
-    call: &Call<Received>,
+    call: &Call<'_, Received>,
     visit: &Visit,
     body: &mut Option<Incoming>,
     record: &mut Record,
 ) -> Result<Response<Content>, Error> {
     let asp = identify::by_session(call, visit, record)?;
     check_asp(&asp, call.caller)?;
-    if call.head.method != Method::POST {
+    if *call.head.method != Method::POST {
         return Err(Error::wrong_method("POST".to_owned()));
     }
     visit.door.check_ledger()?;
@@ -78,7 +78,7 @@ pub(crate) async fn respond(
     let errand = Errand::ReplaceCertificates(NewCertificate {
         aspid: asp.aspid,
         environment: call.site.environment,
-        offered: offered(&call.head.headers, &body)?,
+        offered: offered(call.head.headers, &body)?,
         overlap: call.site.getkey.certificate_overlap(),
         reply,
     });

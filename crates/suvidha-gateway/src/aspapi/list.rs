@@ -86,7 +86,7 @@ pub(super) async fn respond<R: Rows>(
     let next = list.next_page.as_deref().map(|cursor| parameters.next_page(cursor));
     let content = if is_last {
         Content::Whole(bytes)
-    } else if desk.call.head.method == Method::HEAD {
+    } else if *desk.call.head.method == Method::HEAD {
         // Nobody takes the rest.
         Content::Whole(Bytes::new())
     } else {

@@ -1,12 +1,12 @@
 //! What an ASP asks for, as parameters of the query: each known by name, in any case of letters, and given once.
 
 use http::header::ACCEPT;
-use http::request::Parts;
 use jiff::civil::Date;
 
 use super::days;
 use super::table::Format;
 use crate::error::{Error, Kind};
+use crate::pipeline::head::Head;
 use crate::query;
 
 /// The form of the answer.
@@ -36,18 +36,18 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Those of a call that takes `own`.
-    pub(super) fn read(head: &Parts, own: &[&'static str]) -> Result<Self, Error> {
+    pub(super) fn read(head: &Head<'_>, own: &[&'static str]) -> Result<Self, Error> {
         Self::read_of(head, own, &[FORMAT, PAGE_SIZE, AFTER])
     }
 
     /// Those of a call whose answer is one row.
-    pub(super) fn read_of_one_row(head: &Parts) -> Result<Self, Error> {
+    pub(super) fn read_of_one_row(head: &Head<'_>) -> Result<Self, Error> {
         Self::read_of(head, &[], &[FORMAT])
     }
 
-    fn read_of(head: &Parts, own: &[&'static str], common: &[&'static str]) -> Result<Self, Error> {
+    fn read_of(head: &Head<'_>, own: &[&'static str], common: &[&'static str]) -> Result<Self, Error> {
         let mut given = Vec::new();
-        for pair in head.uri.query().unwrap_or_default().split('&') {
+        for pair in head.query.as_deref().unwrap_or_default().split('&') {
             let (name, value) = query::decoded(pair);
             let value = value.trim();
             if value.is_empty() && name.is_empty() || name.eq_ignore_ascii_case(ASPID) {
@@ -102,7 +102,7 @@ impl Parameters {
         wrong(format!("`{AFTER}` is not what an earlier page gave as `Next`."))
     }
 
-    fn asked_format(&self, head: &Parts) -> Result<Format, Error> {
+    fn asked_format(&self, head: &Head<'_>) -> Result<Format, Error> {
         match self.text(FORMAT) {
             Some(format) if format.eq_ignore_ascii_case("json") => Ok(Format::Json),
             Some(format) if format.eq_ignore_ascii_case("csv") => Ok(Format::Csv),

@@ -6,7 +6,6 @@ use std::num::NonZeroU64;
 
 use gstn::crypto::sha256_hex;
 use http::header::HOST;
-use http::request::Parts;
 use http::{HeaderMap, Response, Version};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,6 +17,7 @@ use super::{Desk, answer, days};
 use crate::body::Content;
 use crate::config::{HeaderChecks, Identify};
 use crate::error::{Error, Kind};
+use crate::pipeline::head::Head;
 
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
@@ -175,9 +175,9 @@ fn schemes(identify: Identify) -> Vec<&'static str> {
 
 /// Our address as the ASP knows it: the one that it called.
 fn base(desk: &Desk<'_>) -> String {
-    let Parts { uri, headers, version, .. } = &desk.call.head;
+    let Head { authority, headers, version, .. } = &desk.call.head;
     let host = match *version {
-        Version::HTTP_2 => uri.authority().map(|authority| authority.as_str()),
+        Version::HTTP_2 => authority.map(|authority| authority.as_str()),
         _ => headers.get(HOST).and_then(|host| host.to_str().ok()),
     };
     let by_proxy = || {

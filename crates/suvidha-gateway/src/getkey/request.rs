@@ -3,11 +3,11 @@
 use gstn::AspId;
 use gstn::crypto::base64;
 use gstn::getkey::{GetKeyRequest, GetKeyStamp};
-use gstn::headers::{MESSAGE_ID, TXN};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use serde_json::error::Category;
 
 use crate::error::{Error, Kind, sentence};
+use crate::pipeline::head::{Head, Header};
 use crate::pipeline::identify::aspid;
 
 /// The longest `txn` that is echoed.
@@ -28,9 +28,9 @@ pub(super) struct Request {
 impl Request {
     /// # Errors
     /// Says which header or text is not as it should be.
-    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn read(head: &Head<'_>, body: &[u8]) -> Result<Self, Error> {
         let GetKeyRequest { timestamp, signed_content } = parse(body)?;
-        let (aspid, txn) = (aspid(headers)?, checked_txn(headers)?);
+        let (aspid, txn) = (aspid(head)?, checked_txn(head)?);
         let malformed = |words: String| Error::saying(Kind::MalformedGetKey, words);
         let stamp = GetKeyStamp::parse(&timestamp).map_err(|fault| malformed(sentence(&fault)))?;
         let signature =
@@ -48,13 +48,13 @@ impl Request {
 }
 
 /// The ASP's name for its call: `txn` or, as older programs call it, `message-id`.
-pub(super) fn txn(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let named = |name| headers.get(name).filter(|value| !value.as_bytes().trim_ascii().is_empty());
-    named(TXN).or_else(|| named(MESSAGE_ID))
+pub(super) fn txn<'h>(head: &Head<'h>) -> Option<&'h HeaderValue> {
+    let sent = |header| head.value(header).filter(|value| !value.as_bytes().trim_ascii().is_empty());
+    sent(Header::Txn).or_else(|| sent(Header::MessageId))
 }
 
-fn checked_txn(headers: &HeaderMap) -> Result<String, Error> {
-    let txn = txn(headers).ok_or_else(|| Error::new(Kind::NoTxn))?.to_str().unwrap_or_default().trim();
+fn checked_txn(head: &Head<'_>) -> Result<String, Error> {
+    let txn = txn(head).ok_or_else(|| Error::new(Kind::NoTxn))?.to_str().unwrap_or_default().trim();
     let printable = txn.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if (1..=LONGEST_TXN).contains(&txn.len()) && printable {
         return Ok(txn.to_owned());
@@ -98,9 +98,10 @@ fn missing(name: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderMap, HeaderName};
 
     use super::*;
+    use crate::pipeline::head;
 
     const BODY: &str = r#"{"timestamp":"22112026101530A1B2C3","signed_content":"c2lnbmF0dXJl"}"#;
 
@@ -111,9 +112,13 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
+    fn read(headers: &HeaderMap, body: &str) -> Result<Request, Error> {
+        Request::read(&Head::read(&head::with(headers)).0, body.as_bytes())
+    }
+
     /// The code and the words of a refusal, if it is one.
     fn refusal(headers: &HeaderMap, body: &str) -> Option<(&'static str, String)> {
-        let error = Request::read(headers, body.as_bytes()).err()?;
+        let error = read(headers, body).err()?;
         Some((error.code(), error.message().unwrap_or_default().to_owned()))
     }
 
@@ -126,7 +131,7 @@ mod tests {
             (headers(&[("aspid", "7857622155"), ("message-id", "old"), ("txn", "")]), "old"),
         ] {
             for body in [BODY.to_owned(), format!("\u{feff}{BODY}")] {
-                let request = Request::read(&headers, body.as_bytes()).ok().unwrap();
+                let request = read(&headers, &body).ok().unwrap();
                 assert_eq!(request.txn, txn);
                 assert_eq!(request.signature, b"signature");
                 assert_eq!(request.signed_text(), b"785762215522112026101530A1B2C3");

@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gstn::catalogue::Family;
-use gstn::headers::{ACTION, GstnHeaders};
-use http::Method;
-use http::request::Parts;
+use gstn::headers::GstnHeaders;
+use http::{HeaderMap, Method};
 use suvidha_store::{AspEntry, AspStatus};
 
 use super::forward::PASSED_ON;
+use super::head::{Head, Header};
 use super::identify::Identified;
 use super::route::{Target, actions};
 use super::settle::Record;
@@ -27,21 +27,21 @@ use crate::error::{Error, Kind};
 const AFTER_WAITING: Duration = Duration::from_secs(1);
 
 /// A call that may be forwarded.
-pub(crate) struct Admitted(Target);
+pub(crate) struct Admitted<'h>(Target<'h>);
 
-impl Admitted {
-    pub(crate) fn target(&self) -> &Target {
+impl<'h> Admitted<'h> {
+    pub(crate) fn target(&self) -> &Target<'h> {
         &self.0
     }
 }
 
 /// Waits for the ASP's turn, where the environment's ceiling is reached. A call that is refused, or given up meanwhile, has
 /// used up nothing.
-pub(crate) async fn admit(
-    call: Call<Identified>,
+pub(crate) async fn admit<'h>(
+    call: Call<'h, Identified<'h>>,
     visit: &Visit,
     record: &mut Record,
-) -> Result<Call<Admitted>, Error> {
+) -> Result<Call<'h, Admitted<'h>>, Error> {
     let asp = call.stage.asp();
     check_asp(asp, call.caller)?;
     let strict = asp.strict_headers.unwrap_or(call.site.header_checks == HeaderChecks::Strict);
@@ -68,10 +68,8 @@ pub(crate) async fn admit(
 }
 
 /// Every action that the head of a call names. Which of several GSTN takes is not ours to know.
-fn named_actions(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
-    let in_header = head.headers.get(ACTION).and_then(|action| action.to_str().ok()).map(str::trim);
-    let in_header = in_header.filter(|action| !action.is_empty()).map(Cow::Borrowed);
-    actions(head.uri.query()).chain(in_header)
+fn named_actions<'a>(head: &'a Head<'_>) -> impl Iterator<Item = Cow<'a, str>> {
+    actions(head.query.as_deref()).chain(head.text(Header::Action).map(Cow::Borrowed))
 }
 
 fn refused(refusal: &Refusal) -> Error {
@@ -103,27 +101,35 @@ pub(crate) fn check_asp(asp: &AspEntry, caller: IpAddr) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_headers(head: &Parts, target: &Target, strict: bool) -> Result<(), Error> {
-    let headers = &head.headers;
-    for name in PASSED_ON {
-        let mut values = headers.get_all(name).iter();
-        let first = values.next();
-        if values.any(|other| Some(other) != first) {
-            let words = format!("The header `{name}` is sent more than once, with different values.");
-            return Err(Error::saying(Kind::ContradictingHeaders, words));
-        }
+fn check_headers(head: &Head<'_>, target: &Target<'_>, strict: bool) -> Result<(), Error> {
+    let repeats = head.headers.len() > head.headers.keys_len();
+    if repeats && let Some(name) = contradicting(head.headers) {
+        let words = format!("The header `{name}` is sent more than once, with different values.");
+        return Err(Error::saying(Kind::ContradictingHeaders, words));
     }
-    let read = GstnHeaders::read(|name| headers.get(name)?.to_str().ok())?;
+    let read = GstnHeaders::read(|name| head.text_of(name))?;
     read.contradictions()?;
-    match read.missing_mandatory(needs_session(&head.method, target)).filter(|_| strict) {
+    if !strict {
+        return Ok(());
+    }
+    match read.missing_mandatory(needs_session(head.method, target)) {
         Some(fault) => Err(fault.into()),
         None => Ok(()),
     }
 }
 
+/// A header for GSTN that is there with different values.
+fn contradicting(headers: &HeaderMap) -> Option<&'static str> {
+    PASSED_ON.into_iter().find(|name| {
+        let mut values = headers.get_all(*name).iter();
+        let first = values.next();
+        values.any(|other| Some(other) != first)
+    })
+}
+
 /// By the catalogue or, for an API that it does not know, by the family. What `authenticate` is posted for
 /// stands in its body: logging in must be possible without a session.
-fn needs_session(method: &Method, target: &Target) -> bool {
+fn needs_session(method: &Method, target: &Target<'_>) -> bool {
     if target.name.eq_ignore_ascii_case("authenticate") && method != Method::GET {
         return false;
     }

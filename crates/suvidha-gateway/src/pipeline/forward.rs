@@ -36,7 +36,7 @@ use crate::upstream::{Answered, Exchange, Lines, Outgoing};
 const RELEASED_WHOLE: u64 = 64 * 1024;
 
 pub(crate) async fn forward(
-    call: Call<Admitted>,
+    call: Call<'_, Admitted<'_>>,
     visit: &Visit,
     body: &mut Option<Incoming>,
     record: &mut Record,
@@ -55,7 +55,7 @@ pub(crate) async fn forward(
         trace.hand_over(&mut head, &upstream.authority);
     }
     let body = RequestBody::new(body, Arc::clone(&flow), call.site.limits.body_bytes);
-    let request = Outgoing::new(head, &call.head.method, body);
+    let request = Outgoing::new(head, call.head.method, body);
     record.verdict = Verdict::Forwarded;
     let answered = exchange(&call, request, &flow, record).await;
     record.at_gstn = Some(flow.begun().elapsed());
@@ -82,7 +82,7 @@ pub(crate) async fn forward(
 
 /// Sends the request, and reads as much of the answer as is read before anything is released.
 async fn exchange(
-    call: &Call<Admitted>,
+    call: &Call<'_, Admitted<'_>>,
     request: Outgoing<RequestBody>,
     flow: &Flow,
     record: &mut Record,

@@ -9,15 +9,15 @@ mod token;
 use std::sync::Arc;
 
 use gstn::catalogue::Family;
-use gstn::headers::{ASPID, PASSWORD};
+use gstn::headers::PASSWORD;
 use gstn::{AspId, Environment};
-use http::HeaderMap;
 use jiff::Timestamp;
 use suvidha_store::{AspEntry, Snapshot, TokenLookup, Used};
 
 use self::client_credentials::ClientCredentials;
 use self::password::{Gate, InQuery};
 use self::session::SessionCredentials;
+use super::head::{Head, Header};
 use super::receive::Received;
 use super::route::{Routed, Target};
 use super::settle::Record;
@@ -27,31 +27,31 @@ use crate::config::Identify;
 use crate::error::{Error, Kind};
 
 /// A call whose ASP is known, though not yet whether it may call.
-pub(crate) struct Identified {
-    target: Target,
+pub(crate) struct Identified<'h> {
+    target: Target<'h>,
     asp: Arc<AspEntry>,
 }
 
-impl Identified {
+impl<'h> Identified<'h> {
     pub(crate) fn asp(&self) -> &AspEntry {
         &self.asp
     }
 
-    pub(crate) fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target<'h> {
         &self.target
     }
 
-    pub(crate) fn into_target(self) -> Target {
+    pub(crate) fn into_target(self) -> Target<'h> {
         self.target
     }
 }
 
 /// Whose call for GSTN this is, by any scheme. A password serves for what is public.
-pub(crate) fn identify(
-    mut call: Call<Routed>,
+pub(crate) fn identify<'h>(
+    mut call: Call<'h, Routed<'h>>,
     visit: &Visit,
     record: &mut Record,
-) -> Result<Call<Identified>, Error> {
+) -> Result<Call<'h, Identified<'h>>, Error> {
     let is_public = call.stage.target().family == Family::CommonApi;
     let asp = by_any_scheme(&mut call, is_public, visit, record)?;
     Ok(call.advance(|routed| Identified { target: routed.into_target(), asp }))
@@ -59,7 +59,7 @@ pub(crate) fn identify(
 
 /// Whose call this is that asks about the ASP itself, by any scheme. A password that stood in the query does so no more.
 pub(crate) fn of_itself(
-    call: &mut Call<Received>,
+    call: &mut Call<'_, Received>,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Arc<AspEntry>, Error> {
@@ -67,13 +67,13 @@ pub(crate) fn of_itself(
 }
 
 fn by_any_scheme<Stage>(
-    call: &mut Call<Stage>,
+    call: &mut Call<'_, Stage>,
     takes_passwords: bool,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Arc<AspEntry>, Error> {
-    let in_query = password::take_from_query(&mut call.head)?;
-    let (schemes, headers) = (call.site.identify, &call.head.headers);
+    let in_query = password::take_from_query(&mut call.head);
+    let (schemes, head) = (call.site.identify, &call.head);
     let gate = takes_passwords.then(|| Gate {
         attempts: &visit.door.passwords,
         allowance: Allowance::of_passwords(&call.site.getkey),
@@ -83,18 +83,18 @@ fn by_any_scheme<Stage>(
         if in_query.has_password() && !(schemes.password && schemes.password_in_query) {
             return Err(Error::new(Kind::PasswordInQuery));
         }
-        Presented::read(headers, &in_query)?.principal(schemes, scene, gate)
+        Presented::read(head, &in_query)?.principal(schemes, scene, gate)
     })
 }
 
 /// Whose call this is that only a GSP session may make.
 pub(crate) fn by_session(
-    call: &Call<Received>,
+    call: &Call<'_, Received>,
     visit: &Visit,
     record: &mut Record,
 ) -> Result<Arc<AspEntry>, Error> {
     let in_query = InQuery::default();
-    let presented = Presented::read(&call.head.headers, &in_query)?;
+    let presented = Presented::read(&call.head, &in_query)?;
     if !call.site.identify.session {
         return Err(Error::new(Kind::SchemeSwitchedOff));
     }
@@ -106,7 +106,7 @@ pub(crate) fn by_session(
 
 /// Writes down whose call it is or, where it is refused, whose it says it is.
 fn witnessed<Stage>(
-    call: &Call<Stage>,
+    call: &Call<'_, Stage>,
     visit: &Visit,
     record: &mut Record,
     aspid_in_query: Option<&str>,
@@ -157,13 +157,13 @@ struct Presented<'a> {
 }
 
 impl<'a> Presented<'a> {
-    fn read(headers: &'a HeaderMap, in_query: &'a InQuery) -> Result<Self, Error> {
+    fn read(head: &'a Head<'_>, in_query: &'a InQuery) -> Result<Self, Error> {
         Ok(Self {
-            token: token::presented(headers)?,
-            session: session::presented(headers),
-            clients: client_credentials::presented(headers),
-            half_a_client: client_credentials::half(headers),
-            password: password::presented(headers, in_query)?,
+            token: token::presented(head)?,
+            session: session::presented(head),
+            clients: client_credentials::presented(head),
+            half_a_client: client_credentials::half(head),
+            password: password::presented(head, in_query)?,
         })
     }
 
@@ -246,8 +246,8 @@ impl<'a> Presented<'a> {
 }
 
 /// The ASP that a request names.
-pub(crate) fn aspid(headers: &HeaderMap) -> Result<AspId, Error> {
-    parsed(text(headers, ASPID).ok_or_else(|| Error::new(Kind::NoAspId))?)
+pub(crate) fn aspid(head: &Head<'_>) -> Result<AspId, Error> {
+    parsed(head.text(Header::Aspid).ok_or_else(|| Error::new(Kind::NoAspId))?)
 }
 
 fn parsed(aspid: &str) -> Result<AspId, Error> {
@@ -258,13 +258,8 @@ fn parsed(aspid: &str) -> Result<AspId, Error> {
 }
 
 /// The ASP that a request says it comes from, if there is such a one. Nothing is proven thereby.
-pub(crate) fn claimed(headers: &HeaderMap, snapshot: &Snapshot) -> Option<Arc<AspEntry>> {
-    aspid(headers).ok().and_then(|aspid| snapshot.asp(&aspid)).map(Arc::clone)
-}
-
-/// The value of a header, if it has one.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+pub(crate) fn claimed(head: &Head<'_>, snapshot: &Snapshot) -> Option<Arc<AspEntry>> {
+    aspid(head).ok().and_then(|aspid| snapshot.asp(&aspid)).map(Arc::clone)
 }
 
 /// What the registry says of a token, or of client credentials.

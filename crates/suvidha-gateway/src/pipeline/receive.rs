@@ -6,15 +6,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use gstn::headers::{
-    APPVER, ASP_SECRET, ASPID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, GSTIN, IP_USR, KARVY_CLIENT_ID,
-    KARVY_CLIENT_SECRET, PASSWORD, SESSION_ID, TXN, X_CT_AUTH_TOKEN,
-};
-use http::header::{HOST, UPGRADE};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 
-use super::identify::aspid;
+use super::head::{Doubt, Head, Header};
 use super::settle::Record;
 use super::{Call, Visit};
 use crate::error::{Error, Kind};
@@ -24,49 +20,32 @@ use crate::wire::HeadFault;
 /// A request whose form is beyond doubt.
 pub(crate) struct Received(());
 
-/// Headers that prove who somebody is. Each is accepted once, and in this spelling only: whoever stands before
-/// or behind us might read another copy.
-const CREDENTIALS: [&str; 11] = [
-    X_CT_AUTH_TOKEN,
-    "authorization",
-    CLIENT_ID,
-    CLIENT_SECRET,
-    KARVY_CLIENT_ID,
-    KARVY_CLIENT_SECRET,
-    ASPID,
-    ASP_SECRET,
-    SESSION_ID,
-    AUTH_TOKEN,
-    PASSWORD,
-];
-
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
-
 /// `body_bytes`: as many as the body has at least.
-pub(crate) fn receive(
+pub(crate) fn receive<'h>(
     visit: &Visit,
-    head: Parts,
+    parts: &'h Parts,
     body_bytes: u64,
     fault: Option<HeadFault>,
     record: &mut Record,
-) -> Result<Call<Received>, Error> {
+) -> Result<Call<'h, Received>, Error> {
     if let Some(fault) = fault {
         return Err(refused_head(fault));
     }
     let site = visit.door.site.load_full();
+    let (head, doubt) = Head::read(parts);
     record.method = Some(head.method.clone());
-    record.claimed = aspid(&head.headers).ok();
-    record.txn = head.headers.get(TXN).cloned();
-    record.gstin = head.headers.get(GSTIN).cloned();
-    record.ip_usr = head.headers.get(IP_USR).cloned();
-    record.appver = head.headers.get(APPVER).cloned();
+    record.claimed = head.text(Header::Aspid).and_then(|aspid| aspid.parse().ok());
+    record.txn = head.value(Header::Txn).cloned();
+    record.gstin = head.value(Header::Gstin).cloned();
+    record.ip_usr = head.value(Header::IpUsr).cloned();
+    record.appver = head.value(Header::Appver).cloned();
     check_form(&head)?;
-    check_size(&head, &site)?;
-    check_credential_headers(&head.headers)?;
+    check_size(parts, &site)?;
+    doubt.map_or(Ok(()), |doubt| Err(doubtful(&doubt)))?;
     if body_bytes > site.limits.body_bytes {
         return Err(Error::new(Kind::BodyTooLarge));
     }
-    let caller = caller(visit.peer, &head.headers, &site);
+    let caller = caller(visit.peer, &head, &site);
     Ok(Call { head, caller, site, lane: visit.lane, stage: Received(()) })
 }
 
@@ -80,15 +59,14 @@ fn refused_head(fault: HeadFault) -> Error {
 }
 
 /// A gateway is no proxy for elsewhere, and speaks nothing but HTTP.
-fn check_form(head: &Parts) -> Result<(), Error> {
-    if head.method == Method::CONNECT {
+fn check_form(head: &Head<'_>) -> Result<(), Error> {
+    if *head.method == Method::CONNECT {
         return Err(Error::saying(Kind::UnsupportedForm, "CONNECT is not supported here."));
     }
     // Some HTTP libraries offer HTTP/2 with every first call. Going on in HTTP/1.1 declines that.
     let upgrades = |offer: &str| !offer.trim().eq_ignore_ascii_case("h2c");
-    let offers =
-        head.headers.get_all(UPGRADE).iter().flat_map(|value| value.as_bytes().split(|&b| b == b','));
-    if offers.map(String::from_utf8_lossy).any(|offer| upgrades(&offer)) {
+    let mut offers = head.values(Header::Upgrade).flat_map(|value| value.as_bytes().split(|&b| b == b','));
+    if offers.any(|offer| upgrades(&String::from_utf8_lossy(offer))) {
         return Err(Error::saying(
             Kind::UnsupportedForm,
             "This connection cannot be upgraded to another protocol.",
@@ -97,7 +75,7 @@ fn check_form(head: &Parts) -> Result<(), Error> {
     if head.version == Version::HTTP_2 {
         return Ok(());
     }
-    if let Some(authority) = head.uri.authority() {
+    if let Some(authority) = head.authority {
         let host = head.headers.get(HOST).map_or(&b""[..], |host| host.as_bytes());
         if !authority.as_str().as_bytes().eq_ignore_ascii_case(host) {
             return Err(Error::saying(Kind::UnsupportedForm, "The request is addressed to another host."));
@@ -107,44 +85,33 @@ fn check_form(head: &Parts) -> Result<(), Error> {
 }
 
 /// HTTP/1 heads were measured as they came in; those of HTTP/2 are known only here.
-fn check_size(head: &Parts, site: &Site) -> Result<(), Error> {
-    if head.version != Version::HTTP_2 {
+fn check_size(parts: &Parts, site: &Site) -> Result<(), Error> {
+    if parts.version != Version::HTTP_2 {
         return Ok(());
     }
-    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let bytes = target + fields.sum::<usize>();
-    if bytes > site.limits.head_bytes || head.headers.len() > site.limits.headers {
+    if bytes > site.limits.head_bytes || parts.headers.len() > site.limits.headers {
         return Err(Error::new(Kind::HeadTooLarge));
     }
     Ok(())
 }
 
-fn check_credential_headers(headers: &HeaderMap) -> Result<(), Error> {
-    for name in headers.keys() {
-        let name = name.as_str();
-        let Some(right) = CREDENTIALS.iter().find(|right| same_but_for_dashes(name, right)) else { continue };
-        let words = if name != *right {
+fn doubtful(doubt: &Doubt<'_>) -> Error {
+    let words = match doubt {
+        Doubt::Misspelt { name, right } => {
             format!("The header `{name}` is not accepted; it is spelled `{right}`.")
-        } else if headers.get_all(name).iter().count() > 1 {
-            format!("The header `{name}` is sent more than once.")
-        } else {
-            continue;
-        };
-        return Err(Error::saying(Kind::DoubtfulCredentialHeader, words));
-    }
-    Ok(())
-}
-
-fn same_but_for_dashes(name: &str, other: &str) -> bool {
-    let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    name.len() == other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| dashed(a) == dashed(b))
+        }
+        Doubt::Repeated(name) => format!("The header `{name}` is sent more than once."),
+    };
+    Error::saying(Kind::DoubtfulCredentialHeader, words)
 }
 
 /// Who calls: the peer or, where that is a trusted proxy, the last address in `X-Forwarded-For` that is none.
-fn caller(peer: IpAddr, headers: &HeaderMap, site: &Site) -> IpAddr {
+fn caller(peer: IpAddr, head: &Head<'_>, site: &Site) -> IpAddr {
     let mut caller = peer.to_canonical();
-    let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
+    let lines: Vec<_> = head.values(Header::XForwardedFor).collect();
     let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("").rsplit(','));
     for hop in hops {
         if !site.trusts(caller) {
@@ -164,19 +131,16 @@ fn address(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::{HeaderName, HeaderValue, Request};
 
     use super::*;
 
-    fn headers(pairs: &[(&str, &'static str)]) -> HeaderMap {
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::from_static(value)));
-        let mut headers = HeaderMap::new();
-        pairs.for_each(|(name, value)| {
-            headers.append(name, value);
-        });
-        headers
+    fn parts(pairs: &[(&str, &'static str)]) -> Parts {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        for (name, value) in pairs {
+            parts.headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_static(value));
+        }
+        parts
     }
 
     #[test]
@@ -207,7 +171,7 @@ mod tests {
             ][..],
             &[("client-secret", "a"), ("clientid", "b"), ("txn", "1"), ("txn", "2")][..],
         ] {
-            assert!(check_credential_headers(&headers(right)).is_ok(), "{right:?}");
+            assert!(Head::read(&parts(right)).1.is_none(), "{right:?}");
         }
         for wrong in [
             &[("x_ct_auth_token", "a")][..],
@@ -218,7 +182,7 @@ mod tests {
             &[("x-ct-auth-token", "a"), ("x-ct-auth-token", "a")],
             &[("authorization", "a"), ("authorization", "b")],
         ] {
-            let error = check_credential_headers(&headers(wrong)).unwrap_err();
+            let error = Head::read(&parts(wrong)).1.map(|doubt| doubtful(&doubt)).unwrap();
             assert_eq!(error.code(), "GSP614", "{wrong:?}");
         }
     }

@@ -2,11 +2,13 @@
 //! signature, and a path that leads nowhere needs no credentials.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use gstn::catalogue::{self, Api, Family, Location};
+use gstn::catalogue::{self, Api, Family, Location, Methods, Site};
 use http::Method;
-use http::request::Parts;
+use smallvec::SmallVec;
 
+use super::head::Head;
 use super::receive::Received;
 use super::settle::Record;
 use super::{Call, Visit};
@@ -26,49 +28,53 @@ const LONGEST_ACTION: usize = 32;
 const LONGEST_NAME: usize = 80;
 
 /// Where a request leads.
-pub(crate) enum Destination {
+pub(crate) enum Destination<'h> {
     /// To one of our own endpoints, which need no caller.
-    Own(Endpoint, Call<Received>),
+    Own(Endpoint, Call<'h, Received>),
     /// To a new GSP session.
-    GetKey(Call<Received>),
+    GetKey(Call<'h, Received>),
     /// To a new certificate of the ASP's own.
-    SetAspPubCer(Call<Received>),
+    SetAspPubCer(Call<'h, Received>),
     /// To what we know of the ASP.
-    OfItself(Question, Call<Received>),
-    Gstn(Call<Routed>),
+    OfItself(Question, Call<'h, Received>),
+    Gstn(Call<'h, Routed<'h>>),
 }
 
 /// A call that GSTN may know.
-pub(crate) struct Routed(Target);
+pub(crate) struct Routed<'h>(Target<'h>);
 
-impl Routed {
-    pub(crate) fn target(&self) -> &Target {
+impl<'h> Routed<'h> {
+    pub(crate) fn target(&self) -> &Target<'h> {
         &self.0
     }
 
-    pub(crate) fn into_target(self) -> Target {
+    pub(crate) fn into_target(self) -> Target<'h> {
         self.0
     }
 }
 
 /// What a call is for.
-pub(crate) struct Target {
+pub(crate) struct Target<'h> {
     pub(crate) family: Family,
     /// The path as GSTN gets it, beginning with a slash.
-    pub(crate) path: String,
+    pub(crate) path: Cow<'h, str>,
     /// `None`: the catalogue does not know it. GSTN adds APIs every month.
     pub(crate) api: Option<&'static Api>,
     /// After family and version, such as `returns/gstr1`: decoded, and without what follows a semicolon in a segment, so that
     /// no spelling of a path makes another API of it.
-    pub(crate) name: String,
+    pub(crate) name: Cow<'h, str>,
 }
 
-pub(crate) fn route(call: Call<Received>, visit: &Visit, record: &mut Record) -> Result<Destination, Error> {
-    let segments = segments(call.head.uri.path())?;
+pub(crate) fn route<'h>(
+    call: Call<'h, Received>,
+    visit: &Visit,
+    record: &mut Record,
+) -> Result<Destination<'h>, Error> {
+    let segments = segments(call.head.path)?;
     if let Some(endpoint) = Endpoint::find(&segments) {
         record.own = true;
-        record.api = Some(segments.join("/"));
-        return endpoint.check_method(&call.head.method).map(|()| Destination::Own(endpoint, call));
+        record.api = Some(segments.join("/").into());
+        return endpoint.check_method(call.head.method).map(|()| Destination::Own(endpoint, call));
     }
     if visit.door.plane.is_closing() {
         return Err(Error::new(Kind::Draining));
@@ -88,13 +94,15 @@ pub(crate) fn route(call: Call<Received>, visit: &Visit, record: &mut Record) ->
         ));
     }
     let target = target(&call.head, segments, record)?;
-    check_method(&target, &call.head.method)?;
     Ok(Destination::Gstn(call.advance(|_| Routed(target))))
 }
 
+/// As many as a path has as a rule take no memory of their own.
+type Segments<'p> = SmallVec<[&'p str; 8]>;
+
 /// The segments of `path`, none empty: clients double their slashes. What could mean another path to somebody
 /// else is refused.
-fn segments(path: &str) -> Result<Vec<&str>, Error> {
+fn segments(path: &str) -> Result<Segments<'_>, Error> {
     let doubtful = |words| Err(Error::saying(Kind::MalformedHttp, words));
     let mut rest = path.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
@@ -143,8 +151,8 @@ fn utility(segments: &[&str], record: &mut Record) -> Result<Utility, Error> {
     if !(is_version(version) || is_ours_alone && version.eq_ignore_ascii_case("v1")) {
         return Err(unknown());
     }
-    record.version = Some((*version).to_owned());
-    record.api = Some(format!("{UTILITY}/{name}"));
+    record.version = Some((*version).to_owned().into());
+    record.api = Some(format!("{UTILITY}/{name}").into());
     Ok(utility)
 }
 
@@ -155,29 +163,74 @@ fn is_version(segment: &str) -> bool {
     numbers.is_some_and(|(major, minor)| number(major) && number(minor))
 }
 
-fn target(head: &Parts, segments: &[&str], record: &mut Record) -> Result<Target, Error> {
+fn target<'h>(head: &Head<'h>, segments: &[&'h str], record: &mut Record) -> Result<Target<'h>, Error> {
     let unknown = || Error::new(Kind::UnknownPath);
-    let names: Vec<_> =
-        segments.iter().map(|segment| name(segment)).filter(|name| !name.is_empty()).collect();
-    let folded = names.join("/");
-    let Location { family, version, path } = catalogue::locate(&folded).ok_or_else(unknown)?;
+    let names = names(head.path, segments);
+    let Location { family, version, path } = catalogue::locate(&names).ok_or_else(unknown)?;
     if path.is_empty() {
         return Err(unknown());
     }
-    if names[1].eq_ignore_ascii_case("dec") {
+    if version.is_none() && path.split('/').next().is_some_and(|name| name.eq_ignore_ascii_case("dec")) {
         let words = "Plain mode (/dec/) is not offered here; calls are passed through encrypted.";
         return Err(Error::saying(Kind::UnknownPath, words));
     }
-    let action = actions(head.uri.query()).next();
-    let api = catalogue::find(family, path, head.method.as_str(), action.as_deref());
-    record.version = version.map(str::to_owned);
-    record.action = action.filter(|action| action.len() <= LONGEST_ACTION).map(Cow::into_owned);
+    let action = actions(head.query.as_deref()).next();
+    let site = catalogue::site(family, path);
+    let api = site.and_then(|site| site.api(head.method.as_str(), action.as_deref()));
+    record.version =
+        version.map(|version| of_catalogue(version, api.into_iter().flat_map(|api| &api.versions)));
+    record.action = action
+        .filter(|action| action.len() <= LONGEST_ACTION)
+        .map(|action| of_catalogue(&action, api.and_then(|api| api.action.as_ref())));
     // A file's path is itself a key to the file.
     let shown = if family == Family::Files { "file" } else { path };
-    record.api = Some(format!("{family}/{}", shown.chars().take(LONGEST_NAME).collect::<String>()));
-    let slash = if head.uri.path().ends_with('/') { "/" } else { "" };
-    let outgoing = format!("/{family}/{}{slash}", segments[1..].join("/"));
-    Ok(Target { family, name: path.to_owned(), path: outgoing, api })
+    record.api = Some(match site {
+        Some(site) if site.path() == shown => site.name().into(),
+        _ => format!("{family}/{}", shown.chars().take(LONGEST_NAME).collect::<String>()).into(),
+    });
+    check_method(site.map(Site::methods), head.method)?;
+    let name_begins = names.len() - path.len();
+    let name = match names {
+        Cow::Borrowed(names) => Cow::Borrowed(&names[name_begins..]),
+        Cow::Owned(mut names) => Cow::Owned(names.split_off(name_begins)),
+    };
+    Ok(Target { family, path: outgoing(head.path, family, segments), api, name })
+}
+
+/// `text`, as it stands in the catalogue if it is one of `known`.
+fn of_catalogue<'a>(text: &str, known: impl IntoIterator<Item = &'a &'static str>) -> Cow<'static, str> {
+    let known = known.into_iter().find(|known| **known == text);
+    known.map_or_else(|| text.to_owned().into(), |known| Cow::Borrowed(*known))
+}
+
+/// Where the segments stand in `path`, if they do so with one slash between each two. They are the last ones of it.
+fn side_by_side(path: &str, segments: &[&str]) -> Option<Range<usize>> {
+    let length = segments.iter().map(|segment| segment.len() + 1).sum::<usize>().checked_sub(1)?;
+    let end = path.trim_end_matches('/').len();
+    let begin = end.checked_sub(length)?;
+    (path.get(begin..)?.as_ptr() == segments.first()?.as_ptr()).then_some(begin..end)
+}
+
+/// What the segments name to GSTN, with slashes between. No copy is made of what stands so in `path`.
+fn names<'p>(path: &'p str, segments: &[&'p str]) -> Cow<'p, str> {
+    match side_by_side(path, segments).filter(|_| !path.contains(['%', ';'])) {
+        Some(place) => path[place].into(),
+        None => {
+            let names = segments.iter().map(|segment| name(segment)).filter(|name| !name.is_empty());
+            names.collect::<Vec<_>>().join("/").into()
+        }
+    }
+}
+
+/// The path as GSTN gets it, beginning with its family: what was encoded stays so, what was doubled does not.
+fn outgoing<'p>(path: &'p str, family: Family, segments: &[&'p str]) -> Cow<'p, str> {
+    let slash = if path.ends_with('/') { "/" } else { "" };
+    match side_by_side(path, segments) {
+        Some(Range { start: start @ 1.., end }) if segments[0] == family.as_str() => {
+            path[start - 1..end + slash.len()].into()
+        }
+        _ => format!("/{family}/{}{slash}", segments[1..].join("/")).into(),
+    }
 }
 
 fn without_prefix<'s, 'p>(segments: &'s [&'p str]) -> &'s [&'p str] {
@@ -198,14 +251,13 @@ fn name(segment: &str) -> Cow<'_, str> {
 
 /// The actions in the query, in letters and digits only; as a rule one. The body may name another; it is not ours to read.
 pub(super) fn actions(query: Option<&str>) -> impl Iterator<Item = Cow<'_, str>> {
-    let pairs = query.unwrap_or_default().split('&').map(query::decoded);
-    let actions = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("action")).map(|(_, action)| action);
+    let pairs = query.unwrap_or_default().split('&').filter(|pair| query::is_named(pair, "action"));
+    let actions = pairs.map(|pair| query::decoded(pair).1);
     actions.filter(|action| !action.is_empty() && action.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// Refuses only a method that cannot be right: documents and clients disagree about PUT and POST.
-fn check_method(target: &Target, method: &Method) -> Result<(), Error> {
-    let known = catalogue::is_known_path(target.family, &target.name);
+fn check_method(known: Option<Methods>, method: &Method) -> Result<(), Error> {
     let like = if method == Method::HEAD { "GET" } else { method.as_str() };
     if method != Method::TRACE && known.is_none_or(|known| known.contains(like)) {
         return Ok(());
@@ -221,10 +273,10 @@ mod tests {
     #[test]
     fn doubled_slashes_fold_and_doubtful_paths_are_refused() {
         assert_eq!(
-            segments("//api//taxpayerapi/v1.0/returns/").unwrap(),
+            *segments("//api//taxpayerapi/v1.0/returns/").unwrap(),
             ["api", "taxpayerapi", "v1.0", "returns"]
         );
-        assert_eq!(segments("/a%20b/%E0%A4").unwrap(), ["a%20b", "%E0%A4"]);
+        assert_eq!(*segments("/a%20b/%E0%A4").unwrap(), ["a%20b", "%E0%A4"]);
         for path in [
             "/a/../b",
             "/./a",
@@ -265,6 +317,25 @@ mod tests {
             assert_eq!(without_prefix(&segments), ["taxpayerapi", "x"], "{path:?}");
         }
         assert_eq!(without_prefix(&["api"]), ["api"]);
+    }
+
+    #[test]
+    fn a_path_is_copied_only_where_it_changes() {
+        for (path, named, sent, copied) in [
+            ("/taxpayerapi/v1.0/x", "taxpayerapi/v1.0/x", "/taxpayerapi/v1.0/x", [false, false]),
+            ("/api/taxpayerapi/v1.0/x/", "taxpayerapi/v1.0/x", "/taxpayerapi/v1.0/x/", [false, false]),
+            ("//api//taxpayerapi/v1.0/x//", "taxpayerapi/v1.0/x", "/taxpayerapi/v1.0/x/", [false, false]),
+            ("/taxpayerapi//v1.0/x", "taxpayerapi/v1.0/x", "/taxpayerapi/v1.0/x", [true, true]),
+            ("/TaxpayerApi/v1.0/x", "TaxpayerApi/v1.0/x", "/taxpayerapi/v1.0/x", [false, true]),
+            ("/taxpayerapi/v1.0/%78;a=b/", "taxpayerapi/v1.0/x", "/taxpayerapi/v1.0/%78;a=b/", [true, false]),
+            ("/taxpayerapi/;a/x", "taxpayerapi/x", "/taxpayerapi/;a/x", [true, false]),
+        ] {
+            let segments = segments(path).unwrap();
+            let segments = without_prefix(&segments);
+            let (names, outgoing) = (names(path, segments), outgoing(path, Family::TaxpayerApi, segments));
+            assert_eq!((&*names, &*outgoing), (named, sent), "{path:?}");
+            assert_eq!([names, outgoing].map(|text| matches!(text, Cow::Owned(_))), copied, "{path:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod entry;
 mod log;
 mod measure;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -49,9 +50,9 @@ pub(crate) struct Record {
     pub(crate) ip_usr: Option<HeaderValue>,
     pub(crate) appver: Option<HeaderValue>,
     /// Family and path, such as `taxpayerapi/returns/gstr1`.
-    pub(crate) api: Option<String>,
-    pub(crate) action: Option<String>,
-    pub(crate) version: Option<String>,
+    pub(crate) api: Option<Cow<'static, str>>,
+    pub(crate) action: Option<Cow<'static, str>>,
+    pub(crate) version: Option<Cow<'static, str>>,
     /// One of our own endpoints, which are nobody's calls.
     pub(crate) own: bool,
     /// A GetKey call, whose failures have a form of their own.

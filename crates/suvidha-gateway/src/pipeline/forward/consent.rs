@@ -5,12 +5,11 @@
 
 use gstn::catalogue::Family;
 use gstn::envelope::peek_expiry;
-use gstn::headers::{AUTH_TOKEN, GSTIN, USERNAME};
 use http::Method;
-use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use suvidha_store::ledger::ConsentChange;
 
+use crate::pipeline::head::{Head, Header};
 use crate::pipeline::route::Target;
 use crate::pipeline::settle::words;
 
@@ -23,18 +22,18 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
-    pub(super) fn of(head: &Parts, target: &Target) -> Option<Self> {
-        let authenticates = head.method == Method::POST
+    pub(super) fn of(head: &Head<'_>, target: &Target<'_>) -> Option<Self> {
+        let authenticates = *head.method == Method::POST
             && target.family == Family::TaxpayerApi
             && target.name.eq_ignore_ascii_case("authenticate");
         if !authenticates {
             return None;
         }
-        let header = |name| head.headers.get(name).and_then(words);
+        let header = |header| head.value(header).and_then(words);
         Some(Self {
-            gstin: header(GSTIN)?.to_ascii_uppercase(),
-            username: header(USERNAME)?,
-            has_session: head.headers.contains_key(AUTH_TOKEN),
+            gstin: header(Header::Gstin)?.to_ascii_uppercase(),
+            username: header(Header::Username)?,
+            has_session: head.value(Header::AuthToken).is_some(),
         })
     }
 

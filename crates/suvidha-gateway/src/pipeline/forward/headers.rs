@@ -91,17 +91,17 @@ const AGENT: &[u8] = concat!("user-agent: suvidha/", env!("CARGO_PKG_VERSION"), 
 const USUAL_HEAD: usize = 1024;
 
 /// The head that GSTN gets, without what tells the body's length, and without its end.
-pub(super) fn request(call: &Call<Admitted>, upstream: &Upstream) -> Result<Vec<u8>, Error> {
+pub(super) fn request(call: &Call<'_, Admitted<'_>>, upstream: &Upstream) -> Result<Vec<u8>, Error> {
     let mut head = Vec::with_capacity(USUAL_HEAD);
     head.extend_from_slice(call.head.method.as_str().as_bytes());
     head.push(b' ');
-    upstream.write_target(&mut head, &call.stage.target().path, call.head.uri.query())?;
+    upstream.write_target(&mut head, &call.stage.target().path, call.head.query.as_deref())?;
     head.extend_from_slice(b" HTTP/1.1\r\n");
     write(&mut head, "host", upstream.authority.as_bytes());
     head.extend_from_slice(AGENT);
     let (mut has_period, mut period) = (false, None);
     let mut last = None;
-    for (name, value) in &call.head.headers {
+    for (name, value) in call.head.headers {
         // Lines of one name come one after the other, and say the same: `admit` has seen to that.
         let is_again = last.replace(name) == Some(name);
         let name = name.as_str();
@@ -137,11 +137,11 @@ fn write(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// What the ASP gets of GSTN's headers.
-pub(super) fn answer(call: &Call<Admitted>, status: StatusCode, gstn: &Lines<'_>) -> HeaderMap {
+pub(super) fn answer(call: &Call<'_, Admitted<'_>>, status: StatusCode, gstn: &Lines<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(gstn.len());
     let host = call.site.upstream.as_ref().map_or("", |upstream| &upstream.host);
     // Where there is no body by nature, the length tells what there would have been.
-    let keeps_length = call.head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
+    let keeps_length = *call.head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
     let mut telling = Vec::new();
     for (name, value) in gstn.iter() {
         if KEPT_BACK.iter().any(|kept| kept.eq_ignore_ascii_case(name)) || is_nominated(name, gstn) {

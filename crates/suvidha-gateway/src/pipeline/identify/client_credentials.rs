@@ -1,10 +1,8 @@
 //! A client id and secret: how ASPs identified themselves before tokens, and customers of the Karvy GSP still do.
 
-use gstn::headers::{CLIENT_ID, CLIENT_SECRET, KARVY_CLIENT_ID, KARVY_CLIENT_SECRET};
-use http::HeaderMap;
-
-use super::{Principal, Scene, judged, text};
+use super::{Principal, Scene, judged};
 use crate::error::{Error, Kind};
+use crate::pipeline::head::{Head, Header};
 
 /// A pair, as sent.
 pub(super) struct ClientCredentials<'a> {
@@ -21,19 +19,19 @@ impl ClientCredentials<'_> {
     }
 }
 
-const PAIRS: [(&str, &str); 2] = [(CLIENT_ID, CLIENT_SECRET), (KARVY_CLIENT_ID, KARVY_CLIENT_SECRET)];
+const PAIRS: [(Header, Header); 2] =
+    [(Header::ClientId, Header::ClientSecret), (Header::KarvyClientId, Header::KarvyClientSecret)];
 
 /// The pairs of a request, under either name. Half a pair counts as none.
-pub(super) fn presented(headers: &HeaderMap) -> [Option<ClientCredentials<'_>>; 2] {
-    PAIRS.map(|(id, secret)| {
-        Some(ClientCredentials { id: text(headers, id)?, secret: text(headers, secret)? })
-    })
+pub(super) fn presented<'h>(head: &Head<'h>) -> [Option<ClientCredentials<'h>>; 2] {
+    PAIRS.map(|(id, secret)| Some(ClientCredentials { id: head.text(id)?, secret: head.text(secret)? }))
 }
 
 /// Of half a pair: the header that is there, and the one that is not.
-pub(super) fn half(headers: &HeaderMap) -> Option<(&'static str, &'static str)> {
+pub(super) fn half(head: &Head<'_>) -> Option<(&'static str, &'static str)> {
     let halves = PAIRS.into_iter().flat_map(|(id, secret)| [(id, secret), (secret, id)]);
     halves
         .into_iter()
-        .find(|(there, missing)| text(headers, there).is_some() && text(headers, missing).is_none())
+        .find(|(there, missing)| head.text(*there).is_some() && head.text(*missing).is_none())
+        .map(|(there, missing)| (there.name(), missing.name()))
 }

@@ -4,19 +4,18 @@
 //! is wrong is not told: that the password is another, that there is none, that there is no such ASP. In the query it is
 //! taken only where the operator allows it, and leaves the request before anybody else reads the query.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use gstn::AspId;
 use gstn::headers::{ASPID, PASSWORD};
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
 use suvidha_store::{PasswordLookup, SecretString};
 
-use super::{Principal, Scene, parsed, text};
+use super::{Principal, Scene, parsed};
 use crate::attempts::{Allowance, Attempts, Claim};
 use crate::error::{Error, Kind};
+use crate::pipeline::head::{Head, Header};
 use crate::query;
 
 /// The length of an ASP secret, which some take for the password.
@@ -33,8 +32,11 @@ pub(super) struct InQuery {
 
 /// Takes the password, and the `aspid` that goes with it, out of the query. Where there is no password nothing is changed: an
 /// `aspid` alone is no secret, and none of ours.
-pub(super) fn take_from_query(head: &mut Parts) -> Result<InQuery, Error> {
-    let Some(query) = head.uri.query() else { return Ok(InQuery::default()) };
+pub(super) fn take_from_query(head: &mut Head<'_>) -> InQuery {
+    let query = head.query.as_deref().unwrap_or_default();
+    if !query.split('&').any(|pair| query::is_named(pair, PASSWORD)) {
+        return InQuery::default();
+    }
     let (mut taken, mut rest) = (InQuery::default(), Vec::new());
     for pair in query.split('&') {
         let (name, value) = query::decoded(pair);
@@ -49,22 +51,9 @@ pub(super) fn take_from_query(head: &mut Parts) -> Result<InQuery, Error> {
             rest.push(pair);
         }
     }
-    if taken.password.is_none() {
-        return Ok(InQuery::default());
-    }
-    let query = rest.join("&");
-    let path = head.uri.path();
-    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    head.uri = without_query(&head.uri, target)?;
-    Ok(taken)
-}
-
-fn without_query(uri: &Uri, target: String) -> Result<Uri, Error> {
-    // The reason would quote the query.
-    let failed = || Error::because(Kind::Internal, "a URI without its password is none");
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(target).map_err(|_| failed())?);
-    Uri::from_parts(parts).map_err(|_| failed())
+    let rest = rest.join("&");
+    head.query = (!rest.is_empty()).then_some(Cow::Owned(rest));
+    taken
 }
 
 impl InQuery {
@@ -92,13 +81,13 @@ pub(super) enum Presented<'a> {
 }
 
 /// The password of a request: in its headers, or else in the query.
-pub(super) fn presented<'a>(headers: &'a HeaderMap, in_query: &'a InQuery) -> Result<Presented<'a>, Error> {
+pub(super) fn presented<'a>(head: &Head<'a>, in_query: &'a InQuery) -> Result<Presented<'a>, Error> {
     if in_query.contradicts_itself {
         return Err(contradicting("The query names"));
     }
-    let aspid = one_of(text(headers, ASPID), in_query.aspid())?;
+    let aspid = one_of(head.text(Header::Aspid), in_query.aspid())?;
     let of_query = in_query.password.as_ref().map(SecretString::expose);
-    let password = one_of(text(headers, PASSWORD), of_query.filter(|password| !password.is_empty()))?;
+    let password = one_of(head.text(Header::Password), of_query.filter(|password| !password.is_empty()))?;
     Ok(match (aspid, password) {
         (Some(aspid), Some(password)) => Presented::Both(PasswordCredentials { aspid, password }),
         (None, Some(_)) => Presented::Half(ASPID),

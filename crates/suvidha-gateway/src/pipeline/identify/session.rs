@@ -8,16 +8,15 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use gstn::crypto::{AspSecret, ct_eq};
-use gstn::headers::{ASP_SECRET, SESSION_ID};
 use gstn::{AspId, Environment};
-use http::HeaderMap;
 use suvidha_store::{AspEntry, AspSecretId, SecretEntry, Used};
 use zeroize::Zeroizing;
 
-use super::{Principal, Scene, text};
+use super::{Principal, Scene};
 use crate::error::{Error, Kind};
 use crate::generations::Generations;
 use crate::getkey::in_ist;
+use crate::pipeline::head::{Head, Header};
 use crate::sessions::SessionId;
 
 /// How many sessions each of the two generations of one thread's memory holds: some 200 bytes each.
@@ -28,21 +27,21 @@ const SEALED: usize = 64;
 
 /// An attempt at a session, as sent.
 pub(super) struct SessionCredentials<'a> {
-    headers: &'a HeaderMap,
+    head: &'a Head<'a>,
 }
 
 /// Either of its own two headers makes it an attempt.
-pub(super) fn presented(headers: &HeaderMap) -> Option<SessionCredentials<'_>> {
-    let attempted = [ASP_SECRET, SESSION_ID].iter().any(|name| text(headers, name).is_some());
-    attempted.then_some(SessionCredentials { headers })
+pub(super) fn presented<'a>(head: &'a Head<'_>) -> Option<SessionCredentials<'a>> {
+    let attempted = [Header::AspSecret, Header::SessionId].iter().any(|own| head.text(*own).is_some());
+    attempted.then_some(SessionCredentials { head })
 }
 
 impl SessionCredentials<'_> {
     /// Whose session it is.
     pub(super) fn judge(&self, scene: Scene<'_>) -> Result<Principal, Error> {
-        let aspid = super::aspid(self.headers)?;
-        let asp_secret = text(self.headers, ASP_SECRET).ok_or_else(|| Error::new(Kind::NoAspSecret))?;
-        let session_id = text(self.headers, SESSION_ID).ok_or_else(|| Error::new(Kind::NoSessionId))?;
+        let aspid = super::aspid(self.head)?;
+        let asp_secret = self.head.text(Header::AspSecret).ok_or_else(|| Error::new(Kind::NoAspSecret))?;
+        let session_id = self.head.text(Header::SessionId).ok_or_else(|| Error::new(Kind::NoSessionId))?;
         if let Some(principal) = recall(scene, &aspid, session_id, asp_secret) {
             return Ok(principal);
         }

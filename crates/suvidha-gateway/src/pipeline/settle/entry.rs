@@ -1,5 +1,6 @@
 //! What the ledger keeps of a call: never its payload, nor anything that could be presented again.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -24,9 +25,9 @@ impl Record {
             ip_usr: self.ip_usr.as_ref().and_then(words),
             appver: self.appver.as_ref().and_then(words),
             method: self.method.as_ref().map(|method| method.as_str().to_owned()),
-            api: self.api.clone(),
-            action: self.action.clone(),
-            version: self.version.clone(),
+            api: self.api.clone().map(Cow::into_owned),
+            action: self.action.clone().map(Cow::into_owned),
+            version: self.version.clone().map(Cow::into_owned),
             status: self.status.map(|status| status.as_u16()),
             status_cd: self.status_cd,
             error_cd: self.error_cd.clone(),

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
 use gstn::Environment::{Production, Sandbox};
+use gstn::headers::{ASP_SECRET, SESSION_ID};
+use http::HeaderMap;
 use jiff::SignedDuration;
 use suvidha_seam::{ManualClock, Seam, SystemRng};
 use suvidha_store::{NewAsp, Registry, SealingKeys, Snapshot};
 
 use super::*;
+use crate::pipeline::head;
 
 /// A registry with two enrolled ASPs, and a clock that stands still.
 struct Registered {
@@ -81,7 +84,8 @@ impl Registered {
             map.insert(name, value.parse().unwrap());
         }
         work::done::take();
-        let judged = presented(&map).unwrap().judge(scene);
+        let parts = head::with(&map);
+        let judged = presented(&Head::read(&parts).0).unwrap().judge(scene);
         (judged.map(|_| ()).map_err(|error| error.code()), work::done::take())
     }
 }
