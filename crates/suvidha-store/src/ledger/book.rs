@@ -128,7 +128,8 @@ impl Book {
         if self.idle().is_none_or(|idle| !now && !idle.is_zero()) {
             return Ok(());
         }
-        self.files.require()?;
+        // Like any failure: what is not written is read anew for the next group, and not tried again before.
+        self.files.require().inspect_err(|_| self.beside = None)?;
         let written = self.write(std::iter::empty(), true);
         // There is no entry to be in doubt about.
         self.doubtful = None;

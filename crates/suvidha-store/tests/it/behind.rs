@@ -42,12 +42,12 @@ fn found(counter: &Counter, number: u64, order: Order) -> Vec<Recorded> {
     }
 }
 
-/// A copy of the files as they are at this moment, as after `kill -9`.
-fn killed(counter: &Counter) -> Counter {
+/// A copy of the database, under this name, and of its log as they are at this moment: as after `kill -9`.
+fn killed(counter: &Counter, database: &str) -> Counter {
     let copy = Counter::new();
     std::fs::create_dir(copy.path().parent().unwrap()).unwrap();
-    for name in ["sandbox.sqlite", "sandbox.sqlite-wal"] {
-        let _ = std::fs::copy(counter.path().with_file_name(name), copy.path().with_file_name(name));
+    for (from, to) in [(database, "sandbox.sqlite"), ("sandbox.sqlite-wal", "sandbox.sqlite-wal")] {
+        let _ = std::fs::copy(counter.path().with_file_name(from), copy.path().with_file_name(to));
     }
     copy
 }
@@ -87,7 +87,7 @@ fn what_the_sums_do_not_take_in_yet_readers_add_and_the_next_writer_makes_up_for
         let last = writer.submit(counter.a_call(), Release::Held);
         witness.wait(|told| told.committed == last);
         calls += 1;
-        let copy = killed(&counter);
+        let copy = killed(&counter, "sandbox.sqlite");
         if head_row(&copy) < calls {
             break copy;
         }
@@ -112,6 +112,38 @@ fn what_the_sums_do_not_take_in_yet_readers_add_and_the_next_writer_makes_up_for
 }
 
 #[test]
+fn sums_that_cannot_be_brought_up_wait_for_the_next_group() {
+    let counter = Counter::new();
+    let (writer, witness) = counter.start();
+    let began = Instant::now();
+    let away = counter.path().with_file_name("away");
+    let mut calls = 0;
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(30), "no group left the sums behind");
+        let last = writer.submit(counter.a_call(), Release::Held);
+        witness.wait(|told| told.committed == last);
+        calls += 1;
+        std::fs::rename(counter.path(), &away).unwrap();
+        if head_row(&killed(&counter, "away")) < calls {
+            break;
+        }
+        std::fs::rename(&away, counter.path()).unwrap();
+    }
+    while writer.figures().failures == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it did not try");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(writer.figures().failures, 1, "it tries again and again");
+    std::fs::rename(&away, counter.path()).unwrap();
+    let last = writer.submit(counter.a_call(), Release::Held);
+    witness.wait(|told| told.committed == last);
+    writer.stop().unwrap();
+    assert_eq!(head_row(&counter), calls + 1);
+    agrees(&counter, calls + 1);
+}
+
+#[test]
 fn entries_behind_the_head_must_follow_from_it() {
     for (how, seq) in [
         ("UPDATE entry SET units = 9 WHERE seq = 25", 25),
@@ -125,7 +157,7 @@ fn entries_behind_the_head_must_follow_from_it() {
             let last = writer.submit(counter.a_call(), Release::Held);
             witness.wait(|told| told.committed == last);
         }
-        let copy = killed(&counter);
+        let copy = killed(&counter, "sandbox.sqlite");
         let file = Connection::open(copy.path()).unwrap();
         // As if the sums had not come so far, whenever they did.
         file.execute_batch(
