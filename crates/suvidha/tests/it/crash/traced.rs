@@ -95,7 +95,8 @@ fn shown(lines: &[String]) -> String {
 #[test]
 fn a_disk_that_fails_to_flush_costs_no_entry_and_doubles_none() {
     assert!(is_installed(), "the tests need strace");
-    for failing in ["15..16", "15..23"] {
+    // Of one thread's flushes. Those with which a gateway begins its ledgers are fewer.
+    for failing in ["40..41", "40..48"] {
         let seed = seed();
         let mut world = World::new(Durability::Strict, seed);
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={failing}");
