@@ -97,6 +97,8 @@ pub(super) struct Link {
     pub(super) alarm: Alarm,
     /// The last read took all the room there was: there may be more to come.
     is_busy: bool,
+    /// The room is, or was, more than the usual.
+    has_grown: bool,
     _counted: Counted,
 }
 
@@ -108,6 +110,7 @@ impl Link {
             ahead: Bytes::new(),
             alarm: Alarm::default(),
             is_busy: false,
+            has_grown: false,
             _counted: counted,
         }
     }
@@ -118,6 +121,7 @@ impl Link {
         let room = room.clamp(USUAL_READ / 4, LONGEST_READ);
         if self.read.capacity() - self.read.len() < room.min(LONGEST_READ / 4) {
             self.read.reserve(room.max(USUAL_READ));
+            self.has_grown |= room > USUAL_READ;
         }
         pin!(self.io.read_buf(&mut self.read)).poll(cx)
     }
@@ -135,6 +139,7 @@ impl Link {
         let rest = rest.map_or(usual, |rest| usize::try_from(rest).unwrap_or(LONGEST_READ).saturating_add(1));
         if !self.ahead.is_empty() {
             self.read = BytesMut::with_capacity(rest.min(LONGEST_READ) + USUAL_READ / 4);
+            self.has_grown = true;
             self.read.extend_from_slice(&std::mem::take(&mut self.ahead));
         }
         loop {
@@ -158,9 +163,11 @@ impl Link {
     /// It will not be used for a while.
     pub(super) fn rest(&mut self) {
         self.alarm.rest();
-        if self.read.capacity() > 2 * USUAL_READ {
+        // A room for long answers is not kept for those that may come, even where only its end is left of it.
+        if std::mem::take(&mut self.has_grown) {
             self.read = BytesMut::new();
         }
+        self.is_busy = false;
     }
 }
 
