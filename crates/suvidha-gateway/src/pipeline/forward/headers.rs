@@ -173,5 +173,8 @@ fn is_nominated(name: &str, gstn: &Lines<'_>) -> bool {
 }
 
 fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+    let Some(first) = part.first() else { return false };
+    let begins = text.iter().enumerate().filter(|(_, byte)| byte.eq_ignore_ascii_case(first));
+    let mut windows = begins.filter_map(|(at, _)| text.get(at..at + part.len()));
+    windows.any(|window| window.eq_ignore_ascii_case(part))
 }
