@@ -173,8 +173,7 @@ fn is_nominated(name: &str, gstn: &Lines<'_>) -> bool {
 }
 
 fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
-    let Some(first) = part.first() else { return false };
-    let begins = text.iter().enumerate().filter(|(_, byte)| byte.eq_ignore_ascii_case(first));
-    let mut windows = begins.filter_map(|(at, _)| text.get(at..at + part.len()));
-    windows.any(|window| window.eq_ignore_ascii_case(part))
+    let (Some(first), Some(last)) = (part.first(), text.len().checked_sub(part.len())) else { return false };
+    let begins = |at: usize| text[at].eq_ignore_ascii_case(first);
+    (0..=last).any(|at| begins(at) && text[at..at + part.len()].eq_ignore_ascii_case(part))
 }
