@@ -6,6 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::Failure;
 
 /// CPU time that a process has used, user and system, its threads included, in nanoseconds of the kernel's scheduler
@@ -62,6 +64,14 @@ pub(crate) fn memory_kib(process: u32, figure: &str) -> Result<u64, Failure> {
 /// How busy the machine is: the kernel's load averages.
 pub(crate) fn load_average() -> Result<String, Failure> {
     Ok(fs::read_to_string("/proc/loadavg")?.trim().to_owned())
+}
+
+/// Lets this process, and those that it starts, hold as many connections open as the hard limit allows: the usual soft limit of
+/// 1,024 is less than a thousand calls take.
+pub(crate) fn allow_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, whoever needs more says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// A command that may use these cores only, with all that it starts; without any named, all of them.

@@ -11,7 +11,7 @@ use super::call::Api;
 use super::server::{Server, filled};
 use crate::Failure;
 use crate::gateway::{binary, free_address};
-use crate::process::{pinned, target_directory};
+use crate::process::{allow_connections, pinned, target_directory};
 use crate::tools::{self, Tool};
 
 const UPSTREAM: &str = include_str!("../../peers/upstream.conf");
@@ -33,6 +33,7 @@ pub(crate) struct Field {
 impl Field {
     /// Makes certificates and starts the upstream on these cores; on all of them when left out.
     pub(crate) fn prepare(cores: Option<&str>) -> Result<Self, Failure> {
+        allow_connections();
         let directory = TempDir::new_in(target_directory()?)?;
         let place = directory.path();
         certify(&place.join("tls"))?;
