@@ -205,7 +205,7 @@ pub(crate) fn repeated(requests: &[Prepared], calls: usize) -> Vec<Prepared> {
 }
 
 /// RSA-2048 verifications in a second of CPU time, by the `openssl` of this machine.
-fn openssl_verifications() -> Result<f64, Failure> {
+pub(crate) fn openssl_verifications() -> Result<f64, Failure> {
     let output = Command::new("openssl").args(["speed", "-mr", "-seconds", "3", "rsa2048"]).output()?;
     let told = String::from_utf8(output.stdout)?;
     // F2:index:bits:signatures per second:verifications per second

@@ -10,6 +10,7 @@ mod getkey;
 mod ledger;
 mod load;
 mod machine;
+mod parts;
 mod process;
 mod results;
 mod scale;
@@ -24,6 +25,9 @@ use std::process::ExitCode;
 /// What went wrong, in words for whoever runs the measurement.
 type Failure = Box<dyn std::error::Error>;
 
+const USAGE: &str =
+    "usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|parts [OPTIONS]|scale [OPTIONS]|setup|stream";
+
 /// The product's: it is a part of what a call costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,11 +39,12 @@ fn main() -> ExitCode {
         Some("getkey") => getkey::measure(),
         Some("ledger") => ledger::measure(),
         Some(ledger::WORD) => ledger::read(env::args().skip(2)),
+        Some("parts") => parts::measure(&rest),
         Some("scale") => scale::measure(&rest),
         Some("setup") => tools::set_up(),
         Some("stream") => stream::measure(),
         Some(bare::WORD) => bare::serve(env::args_os().skip(2)),
-        _ => Err("usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|scale [OPTIONS]|setup|stream".into()),
+        _ => Err(USAGE.into()),
     };
     match measured {
         Ok(report) => {

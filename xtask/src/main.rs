@@ -24,6 +24,8 @@ cargo xtask <verb>
   bench stream     memory of the gateway while 100 MB go through it, each way
   bench getkey     CPU time of the gateway: a call with a session beside one with a token, GetKey beside openssl
   bench ledger     a ledger of a million entries: what writing and reading it costs
+  bench parts [FILTER] [--quick] [--out DIR]
+                   sessions, GetKey, payloads, ledger and registry, each by itself; results kept in DIR
   bench setup      installs what `bench gateway` measures beside us and with: nginx, HAProxy, Envoy, wrk, oha
   bench gateway [N] [--scenario NAME]... [--quick] [--out DIR]
                    CPU time and latency beside nginx, HAProxy and Envoy; N rounds (default 5), results kept in DIR
@@ -63,7 +65,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
-        ["bench", "gateway" | "scale", ..] => bench(&arguments[1..]),
+        ["bench", "gateway" | "parts" | "scale", ..] => bench(&arguments[1..]),
         ["count", rest @ ..] => count(rest),
         ["ci"] => [lint, deny, docs]
             .iter()
