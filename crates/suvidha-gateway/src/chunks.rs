@@ -19,10 +19,23 @@ pub(crate) struct Chunks {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    Size { value: u64, digits: u8 },
-    Extension { value: u64 },
-    SizeEnd { value: u64 },
-    Data { left: u64 },
+    Size {
+        value: u64,
+        digits: u8,
+    },
+    /// Spaces after the size.
+    Gap {
+        value: u64,
+    },
+    Extension {
+        value: u64,
+    },
+    SizeEnd {
+        value: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataReturn,
     DataEnd,
     TrailerStart,
@@ -83,9 +96,11 @@ impl Chunks {
                 At::Size { value: value << 4 | digit, digits: digits + 1 }
             }
             (At::Size { digits: 0, .. }, _) => At::Malformed,
-            (At::Size { value, .. }, b'\r') => At::SizeEnd { value },
-            (At::Size { value, .. }, b';' | b' ' | b'\t') => At::Extension { value },
-            (At::Extension { value }, b'\r') => At::SizeEnd { value },
+            (At::Size { value, .. } | At::Gap { value } | At::Extension { value }, b'\r') => {
+                At::SizeEnd { value }
+            }
+            (At::Size { value, .. } | At::Gap { value }, b';') => At::Extension { value },
+            (At::Size { value, .. } | At::Gap { value }, b' ' | b'\t') => self.spend(At::Gap { value }),
             (At::Extension { value }, _) if byte != b'\n' => self.spend(At::Extension { value }),
             (At::SizeEnd { value: 0 }, b'\n') => {
                 self.extra = 0;
@@ -131,6 +146,7 @@ mod tests {
     fn the_end_is_found_with_extensions_and_trailers() {
         for (bytes, body) in [
             ("0\r\n\r\n", ""),
+            ("1 \t;a\r\nx\r\n0 \r\n\r\n", "x"),
             ("5\r\nhello\r\n0\r\n\r\n", "hello"),
             ("5;a=b\r\nhello\r\n00\r\n\r\n", "hello"),
             ("A  \r\n0123456789\r\n0;x\r\nt: 1\r\nu: 2\r\n\r\n", "0123456789"),
@@ -154,6 +170,9 @@ mod tests {
             "0x1\r\n",
             " 1\r\n",
             "1;\n",
+            "1 1\r\na",
+            "1\t;x\n",
+            "0 x\r\n",
             "1\r\na\n",
             "0\r\n\n",
             "0\r\n\rX",
