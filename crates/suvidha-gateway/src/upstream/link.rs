@@ -163,6 +163,8 @@ impl Link {
     /// It will not be used for a while.
     pub(super) fn rest(&mut self) {
         self.alarm.rest();
+        // Even empty, it would keep the room that it was read into.
+        self.ahead = Bytes::new();
         // A room for long answers is not kept for those that may come, even where only its end is left of it.
         if std::mem::take(&mut self.has_grown) {
             self.read = BytesMut::new();
@@ -206,6 +208,7 @@ pub(super) mod tests {
     use std::future::poll_fn;
     use std::time::Duration;
 
+    use bytes::Buf as _;
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
@@ -238,6 +241,18 @@ pub(super) mod tests {
             let (mut link, theirs) = linked().await;
             drop(theirs);
             becomes_unusable(&mut link).await;
+        });
+    }
+
+    #[test]
+    fn nothing_is_kept_of_an_answer_that_is_over() {
+        block_on(async {
+            let (mut link, _theirs) = linked().await;
+            let answer = Bytes::from(vec![b'a'; 100]);
+            link.ahead = answer.clone();
+            link.ahead.advance(100);
+            link.rest();
+            assert!(answer.is_unique());
         });
     }
 

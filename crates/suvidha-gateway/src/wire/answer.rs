@@ -158,6 +158,10 @@ impl Outgoing {
         let of_piece = (bytes - of_text).min(self.piece.len());
         self.sent += of_text;
         self.piece.advance(of_piece);
+        if self.piece.is_empty() {
+            // Even of an empty piece, the memory is not free before.
+            self.piece = Bytes::new();
+        }
         self.after = &self.after[bytes - of_text - of_piece..];
         if self.sent == self.text.len() {
             self.sent = 0;
@@ -258,6 +262,16 @@ mod tests {
         ] {
             assert_eq!(written(head, length, &[], wanted), (text.to_owned(), true));
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_is_sent() {
+        let (parts, ()) = Response::new(()).into_parts();
+        let (mut outgoing, piece) = (Outgoing::default(), Bytes::from(vec![b'a'; 100]));
+        outgoing.begin(&parts, PLAIN, Some(100));
+        outgoing.add(piece.clone());
+        outgoing.advance(outgoing.parts().iter().map(|part| part.len()).sum());
+        assert!(outgoing.is_sent() && piece.is_unique());
     }
 
     #[test]
