@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answer::Outgoing;
@@ -40,10 +40,12 @@ pub(super) struct Wire {
     rules: WireRules,
     /// What was read and belongs to nobody yet.
     bytes: BytesMut,
+    /// The room for it is, or was, more than heads need.
+    has_grown: bool,
     rest: Rest,
     /// How much of `bytes` is known to hold no whole head.
     looked_at: usize,
-    /// When the last bytes came, or the last answer was given.
+    /// When the last answer was given.
     quiet_since: Instant,
     head_begun: Instant,
     patience: Pin<Box<Sleep>>,
@@ -51,6 +53,9 @@ pub(super) struct Wire {
     is_stalled: bool,
     /// How much of [`CONTINUE`] is still to be sent before the body comes.
     leave: &'static [u8],
+    /// Nothing that was written waits in memory; TLS may hold some of it back.
+    is_flushed: bool,
+    is_closing: bool,
     write_closed: bool,
 }
 
@@ -70,6 +75,7 @@ impl Wire {
             socket,
             rules,
             bytes: BytesMut::new(),
+            has_grown: false,
             rest: Rest::Nothing,
             looked_at: 0,
             quiet_since: now,
@@ -78,6 +84,8 @@ impl Wire {
             stall: None,
             is_stalled: false,
             leave: &[],
+            is_flushed: true,
+            is_closing: false,
             write_closed: false,
         }
     }
@@ -97,12 +105,33 @@ impl Wire {
 
     /// Whether part of a head is there. Line ends before one are none: some clients send them after a body.
     pub(super) fn head_has_begun(&self) -> bool {
-        self.bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+        !matches!(self.bytes[..], [] | [b'\r'])
+    }
+
+    /// Takes away the line ends before a head, so that however many come cost no more than their number.
+    fn skip_line_ends(&mut self) {
+        loop {
+            match self.bytes[..] {
+                [b'\n', ..] => self.bytes.advance(1),
+                [b'\r', b'\n', ..] => self.bytes.advance(2),
+                _ => return,
+            }
+            self.looked_at = 0;
+        }
+    }
+
+    /// Between calls, no more room is kept than most heads need.
+    fn let_go_of_room(&mut self) {
+        if self.bytes.is_empty() && std::mem::take(&mut self.has_grown) {
+            self.bytes = BytesMut::new();
+        }
     }
 
     /// The next head, when it is there or has had its time.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
+            self.skip_line_ends();
+            self.let_go_of_room();
             // Read from its start with every byte, a head that trickles in would cost its length squared.
             let fresh = &self.bytes[self.looked_at..];
             if fresh.contains(&b'\n') || self.bytes.len() > self.rules.head_bytes {
@@ -115,12 +144,8 @@ impl Wire {
             self.looked_at = self.bytes.len();
             let had_begun = self.head_has_begun();
             match self.poll_read(cx, ROOM_FOR_HEADS) {
-                Poll::Ready(Ok(1..)) => {
-                    self.quiet_since = Instant::now();
-                    if !had_begun {
-                        self.head_begun = self.quiet_since;
-                    }
-                }
+                Poll::Ready(Ok(1..)) if had_begun => {}
+                Poll::Ready(Ok(1..)) => self.head_begun = Instant::now(),
                 Poll::Ready(Ok(0)) if had_begun => {
                     let words = "The request ended in the middle of its headers.";
                     return Poll::Ready(self.refuse(HeadFault::Malformed(words)));
@@ -230,24 +255,32 @@ impl Wire {
         while !self.leave.is_empty() {
             let written = ready!(self.socket.poll_write(cx, &[io::IoSlice::new(self.leave)]))?;
             self.leave = &self.leave[written..];
-            if self.leave.is_empty() {
-                ready!(self.socket.poll_flush(cx))?;
-            }
+            self.is_flushed = false;
+        }
+        self.poll_flush(cx)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_flushed {
+            ready!(self.socket.poll_flush(cx))?;
+            self.is_flushed = true;
         }
         Poll::Ready(Ok(()))
     }
 
     /// Whether the ASP has hung up on the call under way. A next request that comes meanwhile waits, and hides the end.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_read() || !self.bytes.is_empty() {
+        if !self.is_read() {
             return Poll::Pending;
         }
-        match ready!(self.poll_read(cx, ROOM_FOR_HEADS)) {
-            Ok(1..) => {
-                (self.quiet_since, self.head_begun) = (Instant::now(), Instant::now());
-                Poll::Pending
+        loop {
+            self.skip_line_ends();
+            if !self.bytes.is_empty() {
+                return Poll::Pending;
             }
-            _ => Poll::Ready(()),
+            if !matches!(ready!(self.poll_read(cx, ROOM_FOR_HEADS)), Ok(1..)) {
+                return Poll::Ready(());
+            }
         }
     }
 
@@ -255,6 +288,7 @@ impl Wire {
     fn poll_read(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
         if self.bytes.capacity() == self.bytes.len() {
             self.bytes.reserve(room);
+            self.has_grown |= self.bytes.capacity() > ROOM_FOR_HEADS;
         }
         self.socket.poll_read(cx, &mut self.bytes)
     }
@@ -281,8 +315,12 @@ impl Wire {
     }
 
     fn poll_out(&mut self, cx: &mut Context<'_>, outgoing: &mut Outgoing) -> Poll<io::Result<()>> {
-        if outgoing.is_sent() {
+        if outgoing.is_sent() && self.is_flushed {
             return Poll::Ready(Ok(()));
+        }
+        if self.leave.len() == CONTINUE.len() {
+            // What has been answered needs no leave.
+            self.leave = &[];
         }
         ready!(self.poll_leave(cx))?;
         while !outgoing.is_sent() {
@@ -291,11 +329,14 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             outgoing.advance(written);
+            self.is_flushed = false;
             // Whoever takes some of it has not stalled.
             self.is_stalled = false;
         }
-        ready!(self.socket.poll_flush(cx))?;
+        ready!(self.poll_flush(cx))?;
+        // Of the next head, part may be there already: it has not had its time.
         self.quiet_since = Instant::now();
+        self.head_begun = self.quiet_since;
         Poll::Ready(Ok(()))
     }
 
@@ -305,10 +346,17 @@ impl Wire {
 
     /// Closes our side, and then reads on for a moment where the ASP has not finished sending.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.write_closed {
-            ready!(self.socket.poll_shutdown(cx))?;
-            self.write_closed = true;
+        if !std::mem::replace(&mut self.is_closing, true) {
             self.patience.as_mut().reset(Instant::now() + LINGER);
+        }
+        if !self.write_closed {
+            // TLS has something to say yet, which an ASP that reads nothing may leave no room for.
+            let Poll::Ready(closed) = self.socket.poll_shutdown(cx) else {
+                ready!(self.patience.as_mut().poll(cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            };
+            closed?;
+            self.write_closed = true;
         }
         if self.is_read() && !self.head_has_begun() {
             return Poll::Ready(Ok(()));
@@ -320,5 +368,98 @@ impl Wire {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use rustls_pki_types::PrivateKeyDer;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    fn block_on(story: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(story);
+    }
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (listener.accept().await.unwrap().0, theirs)
+    }
+
+    const RULES: WireRules = WireRules {
+        head_bytes: 32 * 1024,
+        headers: 100,
+        request_head: Duration::from_secs(20),
+        keep_alive: Duration::from_secs(20),
+        write_idle: Duration::from_secs(20),
+    };
+
+    #[test]
+    fn between_calls_no_room_for_bodies_is_kept() {
+        block_on(async {
+            let (ours, _theirs) = connected().await;
+            let mut wire = Wire::new(Socket::Plain(ours), RULES);
+            poll_fn(|cx| Poll::Ready(wire.poll_read(cx, ROOM_FOR_BODIES).is_pending())).await;
+            assert!(wire.bytes.capacity() >= ROOM_FOR_BODIES);
+            assert!(poll_fn(|cx| Poll::Ready(wire.poll_head(cx).is_pending())).await);
+            assert!(wire.bytes.capacity() <= ROOM_FOR_HEADS);
+        });
+    }
+
+    /// A connection over TLS whose other side reads nothing after the handshake.
+    async fn with_tls() -> (Socket, impl Sized) {
+        let (ours, theirs) = connected().await;
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["g".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let provider = Arc::new(default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = TlsConnector::from(Arc::new(client));
+        let (ours, theirs) = tokio::join!(
+            TlsAcceptor::from(Arc::new(server)).accept(ours),
+            connector.connect("g".try_into().unwrap(), theirs),
+        );
+        (Socket::Tls(Box::new(ours.unwrap())), theirs.unwrap())
+    }
+
+    #[test]
+    fn an_asp_that_leaves_no_room_for_the_end_is_not_waited_for() {
+        block_on(async {
+            let (socket, _theirs) = with_tls().await;
+            let mut wire = Wire::new(socket, RULES);
+            let much = [0; 64 * 1024];
+            let mut is_full =
+                |cx: &mut Context<'_>| match wire.socket.poll_write(cx, &[io::IoSlice::new(&much)]) {
+                    Poll::Ready(written) => Poll::Ready(written.is_err()),
+                    Poll::Pending => Poll::Ready(true),
+                };
+            while !poll_fn(&mut is_full).await {}
+            let closed = timeout(10 * LINGER, poll_fn(|cx| wire.poll_close(cx)));
+            assert!(closed.await.expect("it ends in time").is_err());
+        });
     }
 }

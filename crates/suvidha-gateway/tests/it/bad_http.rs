@@ -1,5 +1,7 @@
 //! Requests that no decent program sends. Each gets its own answer, in our envelope, before anything is believed.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::asp::NoAnswer;
@@ -133,6 +135,33 @@ fn line_ends_after_a_body_begin_no_request() {
         NoAnswer::Closed,
         "and not told that its head is cut"
     );
+}
+
+#[test]
+fn line_ends_alone_keep_no_connection_open() {
+    let stage =
+        stage::set(StandIn::content().address).with(|config| config.timeouts.keep_alive_ms = 200).start();
+    let mut asp = stage.connect();
+    for _ in 0..100 {
+        asp.send_if_taken("\r\n\n");
+        std::thread::sleep(Duration::from_millis(50));
+        if !asp.is_silent(Duration::from_millis(1)) {
+            return;
+        }
+    }
+    panic!("it is still open");
+}
+
+#[test]
+fn a_head_has_its_time_from_the_answer_before_it() {
+    let stage =
+        stage::set(StandIn::content().address).with(|config| config.timeouts.request_head_ms = 500).start();
+    let put = stage.request("PUT", "/taxpayerapi/v1.0/returns/gstr1", "content-length: 2\r\n", "");
+    let mut asp = stage.connect();
+    asp.send(put);
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(asp.send("{}GET /healthz HTTP/1.1\r\nho").read().status, 200);
+    assert_eq!(asp.send("st: g\r\n\r\n").read().status, 200);
 }
 
 #[test]
@@ -302,6 +331,16 @@ fn the_body_of_a_refused_request_is_read_or_the_connection_said_to_close() {
         assert_eq!(answer.header("connection"), Some("close"), "{headers}");
         assert_eq!(asp.finish_sending().try_read(true).unwrap_err(), NoAnswer::Closed);
     }
+}
+
+#[test]
+fn who_is_refused_is_not_told_to_send_its_body() {
+    let stage = stage(StandIn::content().address);
+    let mut asp = TcpStream::connect(stage.address(stage::Sandbox)).unwrap();
+    asp.write_all(format!("{PUT}expect: 100-continue\r\ncontent-length: 4\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    asp.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"HTTP/1.1 401");
 }
 
 #[test]

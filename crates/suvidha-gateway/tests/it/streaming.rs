@@ -166,6 +166,12 @@ fn an_asp_that_hangs_up_before_its_answer_takes_its_call_with_it() {
     assert!(crate::stage::soon(|| gstn.seen().len() == 1));
     drop(asp);
     assert_eq!(crate::log::settled("txn", "HANGS-UP-EARLY")[0]["outcome"], "abandoned");
+    // Line ends after it are no next request, which would hide that.
+    let mut asp = stage.connect();
+    asp.send(stage.request("PUT", PATH, "txn: HANGS-UP-TOO\r\n", "{}")).send("\r\n");
+    assert!(crate::stage::soon(|| gstn.seen().len() == 2));
+    drop(asp);
+    assert_eq!(crate::log::settled("txn", "HANGS-UP-TOO")[0]["outcome"], "abandoned");
 }
 
 #[test]

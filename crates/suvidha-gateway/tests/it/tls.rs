@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -15,8 +16,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use suvidha_gateway::config::{Config, ServerTls};
 
+use crate::log;
 use crate::stage::{self, Sandbox, Stage, request, soon};
-use crate::stand_in::{StandIn, ok, read_request};
+use crate::stand_in::{Act, StandIn, answer, ok, read_request};
 
 const PATH: &str = "/taxpayerapi/v1.0/returns";
 
@@ -143,6 +145,41 @@ fn asps_connect_over_tls() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("status_cd"), "{answer}");
     let refused = over_http1(&stage, &ca, "nonsense\r\n\r\n").unwrap();
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("GSP610"), "{refused}");
+}
+
+#[test]
+fn an_asp_that_reads_late_gets_all_that_was_answered() {
+    const LENGTH: usize = 48 * 1024;
+    let ca = Ca::new();
+    let gstn = StandIn::new(|_| Act::Answer(answer("200 OK", "", &"~".repeat(LENGTH))));
+    let upstream = stage::at(&format!("http://{}", gstn.address));
+    let stage = over_tls(&ca, |config| config.environments[0].upstream = Some(upstream));
+    let socket = TcpStream::connect(stage.address(Sandbox)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = ClientConnection::new(Arc::new(ca.trusted()), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(session, socket);
+    // Until an answer is not taken whole, and TLS holds the rest of it back.
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        let txn = format!("READS-LATE-{calls}-");
+        stream.write_all(stage.request("GET", PATH, &format!("txn: {txn}\r\n"), "").as_bytes()).unwrap();
+        let is_over =
+            || log::text().lines().any(|line| line.contains("suvidha::call") && line.contains(&txn));
+        let given_up = Instant::now() + Duration::from_secs(1);
+        while !is_over() && Instant::now() < given_up {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if !is_over() {
+            break;
+        }
+    }
+    let (mut seen, mut room) = (0, vec![0; 64 * 1024]);
+    while seen < calls * LENGTH {
+        let read = stream.read(&mut room).expect("the rest of the answers");
+        seen += room[..read].iter().filter(|byte| **byte == b'~').count();
+    }
 }
 
 #[test]
