@@ -25,8 +25,13 @@ pub(crate) fn write(
     }
     let page = directory.with_file_name("RESULTS.md");
     let old = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
-    fs::write(&page, replaced(&old, name, report)?)?;
-    Ok(())
+    let folder = directory.file_name().unwrap_or_default().to_string_lossy();
+    let at = |extension: &str| format!("{folder}/{date}-{name}.{extension}");
+    let mut section = format!("{}\n\nRaw data: [{date}-{name}.json]({}).", report.trim(), at("json"));
+    if chart.is_some() {
+        section += &format!("\n\n![{name}]({})", at("svg"));
+    }
+    Ok(fs::write(&page, replaced(&old, name, &section)?)?)
 }
 
 /// `page` with what stands between the marks of this name replaced.

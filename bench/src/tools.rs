@@ -84,8 +84,14 @@ impl Tool {
         let told = String::from_utf8_lossy(&told);
         let first = told.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("of unknown version");
         match self {
-            Self::NginxLua => format!("{first}, {}", debian_version("libnginx-mod-http-lua")),
-            _ => first.to_owned(),
+            Self::NginxLua => debian_version("libnginx-mod-http-lua"),
+            // commit/version/state/kind/library
+            Self::Envoy => format!("envoy {}", first.split('/').rev().nth(3).unwrap_or(first)),
+            _ => {
+                // Copyrights, addresses and libraries say nothing of a version.
+                let end = [" [", " (", " - http"].iter().filter_map(|mark| first.find(mark)).min();
+                first[..end.unwrap_or(first.len())].replace("nginx version: ", "")
+            }
         }
     }
 

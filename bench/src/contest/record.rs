@@ -7,6 +7,7 @@ use super::oha::Latency;
 use super::options::Options;
 use super::targets::targets;
 use crate::Failure;
+use crate::figures::percentile;
 use crate::machine::Machine;
 use crate::process::load_average;
 use crate::targets::Target;
@@ -111,6 +112,12 @@ impl Results {
         pairs.collect()
     }
 
+    /// What 4 KiB took to be on the disk, in µs: the half of them, and all but one in a hundred.
+    pub(crate) fn flushes(&self) -> Option<[f64; 2]> {
+        let percentiles = || [50, 99].map(|percent| percentile(&mut self.flushes.clone(), percent));
+        (!self.flushes.is_empty()).then(percentiles)
+    }
+
     pub(crate) fn raw(&self) -> Value {
         json!({
             "measurement": "gateway",
@@ -119,7 +126,7 @@ impl Results {
             "seconds_per_turn": self.seconds,
             "load_average_before": self.load_before,
             "load_average_after": self.load_after,
-            "fdatasync_us": self.flushes,
+            "fdatasync_us": self.flushes().map(|[p50, p99]| json!({ "p50": p50, "p99": p99 })),
             "targets": targets(self).iter().map(Target::raw).collect::<Vec<_>>(),
             "records": self.records.iter().map(Record::raw).collect::<Vec<_>>(),
         })

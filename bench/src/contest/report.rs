@@ -9,7 +9,7 @@ use super::record::{Record, Results};
 use super::scenario::{Callers, Run, SCENARIOS, Scenario};
 use super::targets;
 use crate::Failure;
-use crate::figures::{median, percentile, spread};
+use crate::figures::{median, spread};
 use crate::targets::table as table_of;
 use crate::tools::Tool;
 
@@ -55,8 +55,7 @@ fn preface(results: &Results, report: &mut String) -> Result<(), Failure> {
         "Rounds: {rounds}; a turn is {seconds} s at full speed, where it says so {seconds} s more at a fixed rate. Load average \
          before: {load_before}; after: {load_after}."
     )?;
-    if !results.flushes.is_empty() {
-        let [p50, p99] = [50, 99].map(|percent| percentile(&mut results.flushes.clone(), percent));
+    if let Some([p50, p99]) = results.flushes() {
         writeln!(report, "4 KiB appended and on disk (`fdatasync`): {p50:.0} µs at p50, {p99:.0} at p99.")?;
     }
     for tool in Tool::ALL.into_iter().filter(|tool| tool.path().is_none()) {

@@ -2,7 +2,7 @@
 
 use super::contestant::{BY_SESSION, Kind, OFF, RELAXED, STRICT};
 use super::record::{Record, Results};
-use crate::figures::{median, percentile};
+use crate::figures::median;
 use crate::targets::{Good, Target};
 
 pub(crate) fn targets(results: &Results) -> Vec<Target> {
@@ -64,7 +64,7 @@ fn of_latency(results: &Results) -> Vec<Target> {
     let relaxed = "added latency at half load, ledger relaxed: p50, ms";
     let relaxed_p99 = "added latency at half load, ledger relaxed: p99, ms";
     let strict = "added by strict durability, over no ledger: p50, ms (reach: a flush and 1 ms)";
-    let flush = (!results.flushes.is_empty()).then(|| percentile(&mut results.flushes.clone(), 50) / 1000.0);
+    let flush = results.flushes().map(|[p50, _]| p50 / 1000.0);
     vec![
         less(relaxed, added(RELAXED, Kind::Direct, p50), Some(0.3), Some(0.15)),
         less(relaxed_p99, added(RELAXED, Kind::Direct, p99), Some(2.0), Some(1.0)),
