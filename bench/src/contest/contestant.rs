@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     /// Nothing in between.
     Direct,
     Nginx,
+    /// With buffers that hold all of a large reply.
+    NginxLarge,
     NginxLua,
     Haproxy,
     Envoy,
@@ -51,6 +53,7 @@ impl Kind {
         match self {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
+            Self::NginxLarge => "nginx-large",
             Self::NginxLua => "nginx-lua",
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
@@ -68,6 +71,7 @@ impl Kind {
         match self {
             Self::Direct => "the upstream, directly",
             Self::Nginx => "nginx: passes on",
+            Self::NginxLarge => "nginx with buffers of 256 KiB: passes on",
             Self::NginxLua => "nginx + Lua: token by SHA-256, rate, count",
             Self::Haproxy => "HAProxy: key, rate",
             Self::Envoy => "Envoy: key, one rate for all",
@@ -87,6 +91,7 @@ impl Kind {
         match self {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
+            Self::NginxLarge => "nginx, 256 KiB buffers",
             Self::NginxLua => "nginx + Lua",
             Self::Haproxy => "HAProxy",
             Self::Envoy => "Envoy",
@@ -102,7 +107,7 @@ impl Kind {
     pub(crate) fn tool(self) -> Option<Tool> {
         match self {
             Self::Direct | Self::Suvidha(..) => None,
-            Self::Nginx => Some(Tool::Nginx),
+            Self::Nginx | Self::NginxLarge => Some(Tool::Nginx),
             Self::NginxLua => Some(Tool::NginxLua),
             Self::Haproxy => Some(Tool::Haproxy),
             Self::Envoy => Some(Tool::Envoy),
@@ -111,7 +116,7 @@ impl Kind {
 
     /// Whether it asks who calls.
     pub(crate) fn authenticates(self) -> bool {
-        !matches!(self, Self::Direct | Self::Nginx)
+        !matches!(self, Self::Direct | Self::Nginx | Self::NginxLarge)
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "down",
         what: "256 KiB replies at 16 connections",
-        kinds: PROGRAMS,
+        kinds: &[Kind::Nginx, Kind::NginxLarge, Kind::NginxLua, Kind::Haproxy, Kind::Envoy, STRICT],
         api: Api::Down,
         connections: 16,
         door: Door::Plain,

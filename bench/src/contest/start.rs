@@ -115,6 +115,7 @@ impl Scene<'_> {
         let place = room.display().to_string();
         let asps = room.join("asps").display().to_string();
         let (listen, upstream) = (listen.to_string(), self.upstream.to_string());
+        let (buffer, busy) = if kind == Kind::NginxLarge { ("256k", "512k") } else { ("64k", "128k") };
         let (connections, modules) = (self.connections.to_string(), nginx_modules());
         let values = [
             ("USER", field.user.as_str()),
@@ -128,6 +129,8 @@ impl Scene<'_> {
             ("SERVER_TLS", if self.tls { &certificates } else { "" }),
             ("UPSTREAM_TLS", if self.tls { &authority } else { "" }),
             ("ASPS", &asps),
+            ("BUFFER", buffer),
+            ("BUSY", busy),
         ];
         let mut template = NGINX;
         if kind == Kind::NginxLua {
