@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::LogFormat;
 use super::stamp::Stamp;
-use crate::cli::LogFormat;
 
 /// The events that tell of calls.
 pub(super) const CALL: &str = "suvidha::call";
