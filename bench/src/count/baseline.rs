@@ -101,7 +101,7 @@ impl Baseline {
                 "{} instructions, were {} ({percent:+.1} %); {} allocations, were {}",
                 row.instructions, before.instructions, row.allocations, before.allocations
             );
-            if percent > TOLERANCE || row.allocations > before.allocations {
+            if row.is_worse_than(before) {
                 worse.push((row.name.as_str(), words));
             } else if percent < -TOLERANCE || row.allocations < before.allocations {
                 better.push((row.name.as_str(), words));
@@ -111,6 +111,20 @@ impl Baseline {
         worse
             .extend(gone.map(|row| (row.name.as_str(), "is in the baseline, but is not counted".to_owned())));
         Judgement { table, faults: self.faults(&worse, &counted.tools), hints: hints(&better) }
+    }
+
+    /// The names of what costs more now.
+    pub(crate) fn worse(&self, counted: &Self) -> Vec<String> {
+        let is_worse = |row: &&Row| self.row(&row.name).is_some_and(|before| row.is_worse_than(before));
+        counted.rows.iter().filter(is_worse).map(|row| row.name.clone()).collect()
+    }
+
+    /// Takes over what was counted once more, where it is less: whatever disturbs a count adds to it.
+    pub(crate) fn lower(&mut self, again: Row) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.name == again.name) {
+            row.instructions = row.instructions.min(again.instructions);
+            row.allocations = row.allocations.min(again.allocations);
+        }
     }
 
     fn row(&self, name: &str) -> Option<&Row> {
@@ -152,7 +166,12 @@ fn list(rows: &[(&str, String)]) -> String {
 
 impl Row {
     fn percent_over(&self, before: &Self) -> f64 {
-        100.0 * (self.instructions as f64 / before.instructions.max(1) as f64 - 1.0)
+        let rise = self.instructions as f64 - before.instructions as f64;
+        100.0 * rise / before.instructions.max(1) as f64
+    }
+
+    fn is_worse_than(&self, before: &Self) -> bool {
+        self.percent_over(before) > TOLERANCE || self.allocations > before.allocations
     }
 
     fn allocations_over(&self, before: &Self) -> String {
@@ -180,4 +199,98 @@ fn tools() -> Result<String, Failure> {
     let [rustc, libc, valgrind] =
         [told("rustc", "--version")?, told("getconf", "GNU_LIBC_VERSION")?, told("valgrind", "--version")?];
     Ok(format!("{}, {rustc}, {libc}, {valgrind}", env::consts::ARCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn baseline(rows: &[(&str, u64, u64)]) -> Baseline {
+        let rows = rows.iter().map(|(name, instructions, allocations)| Row {
+            name: (*name).to_owned(),
+            instructions: *instructions,
+            allocations: *allocations,
+        });
+        Baseline { tools: "rustc 1.95.0".to_owned(), rows: rows.collect() }
+    }
+
+    fn judge(instructions: u64, allocations: u64) -> Judgement {
+        let before = baseline(&[("gstin-parse", 2_000, 0), ("call-token", 100_000, 60)]);
+        before.judge(&baseline(&[("gstin-parse", 2_000, 0), ("call-token", instructions, allocations)]))
+    }
+
+    #[test]
+    fn a_little_more_instructions_are_let_pass_but_no_allocation_more() {
+        for passes in [judge(100_000, 60), judge(105_000, 60), judge(95_000, 60)] {
+            assert_eq!(
+                (passes.faults.as_str(), passes.hints.as_str()),
+                ("", "nothing costs more than it did")
+            );
+        }
+        assert!(judge(105_100, 60).faults.contains("call-token: 105100 instructions, were 100000 (+5.1 %)"));
+        assert!(judge(90_000, 61).faults.contains("61 allocations, were 60"));
+    }
+
+    #[test]
+    fn a_rise_says_how_to_look_and_how_to_accept() {
+        let Judgement { table, faults, .. } = judge(150_000, 70);
+        assert!(table.contains("+50.0 %") && table.contains("+10"), "{table}");
+        assert!(faults.contains("cargo xtask count --profile call-token"), "{faults}");
+        assert!(faults.contains("cargo xtask count --accept"), "{faults}");
+        assert!(!faults.contains("gstin-parse") && !faults.contains("tools"), "{faults}");
+    }
+
+    #[test]
+    fn a_fall_is_let_pass_and_named() {
+        for falls in [judge(94_000, 60), judge(100_000, 59)] {
+            assert_eq!(falls.faults, "");
+            assert!(
+                falls.hints.contains("call-token") && falls.hints.contains("--accept"),
+                "{}",
+                falls.hints
+            );
+        }
+    }
+
+    #[test]
+    fn what_seems_worse_is_believed_when_it_is_so_twice() {
+        let before = baseline(&[("call-token", 100_000, 60), ("gstin-parse", 2_000, 0)]);
+        let mut counted = baseline(&[("call-token", 110_000, 61), ("gstin-parse", 1_000, 0)]);
+        assert_eq!(before.worse(&counted), ["call-token"]);
+        let again =
+            |instructions, allocations| baseline(&[("call-token", instructions, allocations)]).rows.remove(0);
+        counted.lower(again(112_000, 61));
+        assert_eq!(before.worse(&counted), ["call-token"]);
+        counted.lower(again(100_500, 60));
+        assert_eq!(before.worse(&counted), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rise_may_be_that_of_other_tools() {
+        let mut counted = baseline(&[("call-token", 110_000, 60)]);
+        counted.tools = "rustc 1.96.0".to_owned();
+        let faults = baseline(&[("call-token", 100_000, 60)]).judge(&counted).faults;
+        assert!(faults.contains("rustc 1.95.0") && faults.contains("rustc 1.96.0"), "{faults}");
+    }
+
+    #[test]
+    fn what_is_only_on_one_side_is_a_fault() {
+        let faults = baseline(&[("old", 1, 0)]).judge(&baseline(&[("new", 1, 0)])).faults;
+        assert!(faults.contains("new: is not in the baseline"), "{faults}");
+        assert!(faults.contains("old: is in the baseline, but is not counted"), "{faults}");
+    }
+
+    #[test]
+    fn a_baseline_is_read_as_it_was_written() {
+        let written = baseline(&[("call-token", 163_106, 62), ("gstin-parse", 2_054, 0)]);
+        assert_eq!(Baseline::parse(&written.text()).unwrap(), written);
+        for broken in ["call-token\t1", "call-token\tmany\t1", "call-token 1 1"] {
+            assert!(Baseline::parse(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_committed_baseline_can_be_read() {
+        assert!(!Baseline::read().unwrap().rows.is_empty());
+    }
 }

@@ -1,4 +1,5 @@
-//! What runs under callgrind: calls of one kind through the gateway, one after another, or runs of one function.
+//! What runs under callgrind: calls of one kind through the gateway, one after another, entries of the ledger, or runs of one
+//! function.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,10 +8,14 @@ use std::path::Path;
 
 use crate::Failure;
 use crate::functions;
+use crate::ledger;
 use crate::world::{Identity, World};
 
 /// The argument with which the program starts itself.
 pub(crate) const WORD: &str = "under-callgrind";
+
+/// Entries of the ledger, each in a group of its own, and all in one.
+pub(crate) const ENTRIES: [&str; 2] = ["ledger-entry", "ledger-entry-grouped"];
 
 /// The kinds of calls.
 pub(crate) const CALLS: [&str; 7] = [
@@ -26,12 +31,15 @@ pub(crate) const CALLS: [&str; 7] = [
 /// The function at whose beginning callgrind writes down what the thread did since the last time.
 pub(crate) const DUMP: &str = "write_down_what_was_done";
 
-/// Makes so many calls of a kind, or runs a function so often. Reports the threads of the process, as callgrind numbers them:
+/// Makes so many calls of a kind, writes so many entries, or runs a function so often. Reports the threads of the process, as callgrind numbers them:
 /// `thread NUMBER NAME`.
 pub(crate) fn run(directory: &Path, what: &str, times: usize) -> Result<String, Failure> {
     if let Some((_, function)) = functions::all()?.into_iter().find(|(name, _)| *name == what) {
         run_function(&*function, times);
         return Ok(String::new());
+    }
+    if ENTRIES.contains(&what) {
+        return ledger::write(directory, times, what == "ledger-entry-grouped");
     }
     let mut world = World::start(directory)?;
     let (requests, status) = requests(&mut world, what, times)?;
@@ -66,7 +74,7 @@ fn requests(world: &mut World, what: &str, times: usize) -> Result<(Vec<Vec<u8>>
             (0..times).map(|_| Ok(get(&world.session()?, ""))).collect::<Result<_, Failure>>()?
         }
         "call-refused" => {
-            // The one call of its day.
+            // The only one of its day that goes through.
             let request = get(&world.exhausted, "");
             world.caller.call(&request, 200)?;
             return Ok((vec![request], 429));
@@ -106,7 +114,7 @@ fn request(method: &str, identity: &Identity, more: &str, body: &[u8]) -> Vec<u8
 }
 
 /// Callgrind numbers threads as they are made. So does the kernel, but where it is out of numbers it begins anew with low ones.
-fn threads() -> Result<String, Failure> {
+pub(crate) fn threads() -> Result<String, Failure> {
     let first = std::process::id();
     let mut tasks = Vec::new();
     for task in fs::read_dir("/proc/self/task")? {

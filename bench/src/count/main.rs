@@ -6,9 +6,11 @@
 
 mod baseline;
 mod callgrind;
-mod count;
 mod counted;
 mod functions;
+mod ledger;
+mod log;
+mod rows;
 mod wire;
 mod world;
 
@@ -55,14 +57,18 @@ fn main() -> ExitCode {
 /// Counts, and fails where something costs more than the baseline says.
 fn compare() -> Result<String, Failure> {
     let baseline = Baseline::read()?;
-    let Judgement { table, faults, hints } = baseline.judge(&Baseline::of(count::all()?)?);
+    let mut counted = Baseline::of(rows::all()?)?;
+    for row in baseline.worse(&counted) {
+        counted.lower(rows::count(&row)?);
+    }
+    let Judgement { table, faults, hints } = baseline.judge(&counted);
     say(&table);
     if faults.is_empty() { Ok(hints) } else { Err(faults.into()) }
 }
 
 /// Counts, and makes that the baseline.
 fn accept() -> Result<String, Failure> {
-    let counted = Baseline::of(count::all()?)?;
+    let counted = Baseline::of(rows::all()?)?;
     // The first baseline has nothing before it.
     say(&Baseline::read().unwrap_or_default().judge(&counted).table);
     counted.write()
@@ -70,7 +76,7 @@ fn accept() -> Result<String, Failure> {
 
 /// Where the instructions and the allocations of one row go.
 fn profile(name: &str) -> Result<String, Failure> {
-    count::profile(name)
+    rows::profile(name)
 }
 
 #[expect(clippy::print_stdout, reason = "the report is the product")]

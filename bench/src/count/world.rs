@@ -1,29 +1,30 @@
 //! A gateway with all that a call passes in production: limits, a strict ledger, metrics, the log. And two ASPs: one that may
 //! call, and one that has used up its day.
 
-use std::io;
 use std::path::Path;
 
 use gstn::crypto::{AspSecret, PrivateKey, base64, getkey_sign};
-use gstn::getkey::{GetKeyReply, GetKeyRequest, GetKeyStamp};
+use gstn::getkey::{GetKeyRequest, GetKeyStamp};
 use gstn::{AspId, Environment};
 use serde_json::Value;
 use suvidha_gateway::config::{AspLimits, Config, EnvironmentConfig, Ledger, Upstream};
-use suvidha_gateway::{Gateway, Running};
+use suvidha_gateway::{Gateway, Running, mint_session};
 use suvidha_seam::Seam;
 use suvidha_store::{Limit, NewAsp, NewToken, Registry, SealingKeys, SecretString};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use crate::Failure;
+use crate::log;
 use crate::wire::{Caller, start_gstn};
 
 const ENVIRONMENT: Environment = Environment::Sandbox;
 
-/// Where a gateway keeps what an ASP gets of it, as headers of a call.
+/// How long a session lasts.
+const VALIDITY_MIN: u16 = 360;
+
+/// Headers that say who calls.
 pub(crate) type Identity = Vec<(&'static str, String)>;
 
+/// The gateway, and what its ASPs have.
 pub(crate) struct World {
     pub(crate) caller: Caller,
     /// Identifies the one that may call.
@@ -33,6 +34,7 @@ pub(crate) struct World {
     aspid: AspId,
     secret: AspSecret,
     key: PrivateKey,
+    registry: Registry,
     seam: Seam,
     /// Serves until this is dropped.
     _gateway: Running,
@@ -41,8 +43,8 @@ pub(crate) struct World {
 impl World {
     /// Starts it, with its files in `directory`.
     pub(crate) fn start(directory: &Path) -> Result<Self, Failure> {
-        start_log()?;
         let seam = Seam::system();
+        log::start(&seam)?;
         let keys = SealingKeys::create_file(&directory.join("sealing.key"), &seam)?;
         let registry = Registry::open(&directory.join("registry.sqlite"), keys, seam.clone())?;
         let (aspid, token) = add_asp(&registry)?;
@@ -53,11 +55,11 @@ impl World {
         registry
             .change_limits(&idle, ENVIRONMENT, None, |limits| limits.per_day = Some(Limit::at_most(1)))?;
 
-        let gateway = Gateway::start(configuration(directory)?, registry, seam.clone())?;
+        let gateway = Gateway::start(configuration(directory)?, registry.clone(), seam.clone())?;
         let address = gateway.address(ENVIRONMENT).ok_or("the gateway listens nowhere")?;
         let caller = Caller::connect(address)?;
         let secret = AspSecret::try_from_slice(secret.expose().as_bytes())?;
-        Ok(Self { caller, token, exhausted, aspid, secret, key, seam, _gateway: gateway })
+        Ok(Self { caller, token, exhausted, aspid, secret, key, registry, seam, _gateway: gateway })
     }
 
     /// A GetKey request of this moment.
@@ -74,12 +76,14 @@ impl World {
         .into_bytes())
     }
 
-    /// Opens a session.
-    pub(crate) fn session(&mut self) -> Result<Identity, Failure> {
-        let request = self.getkey()?;
-        let reply: GetKeyReply = serde_json::from_slice(&self.caller.call(&request, 200)?)?;
-        let header = self.secret.open_session_key(&reply.enc_key)?.seal_asp_secret(&self.secret);
-        Ok(vec![("aspid", self.aspid.to_string()), ("session-id", reply.session_id), ("asp-secret", header)])
+    /// Identifies the one that may call by a session of its own. It is made without a call, which would be counted.
+    pub(crate) fn session(&self) -> Result<Identity, Failure> {
+        let (snapshot, now) = (self.registry.snapshot()?, self.seam.now());
+        let master =
+            snapshot.minting_key(ENVIRONMENT, now).ok_or("there is no key to make sessions under")?;
+        let (id, key) = mint_session(master, ENVIRONMENT, &self.aspid, now, VALIDITY_MIN, self.seam.random());
+        let header = key.seal_asp_secret(&self.secret);
+        Ok(vec![("aspid", self.aspid.to_string()), ("session-id", id), ("asp-secret", header)])
     }
 }
 
@@ -124,11 +128,4 @@ fn configuration(directory: &Path) -> Result<Config, Failure> {
         environments: vec![sandbox],
         ..Config::default()
     })
-}
-
-/// The log as `suvidha serve` starts it.
-fn start_log() -> Result<(), Failure> {
-    let (filter, _) = reload::Layer::new(EnvFilter::try_new("info")?);
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(false);
-    Ok(tracing_subscriber::registry().with(filter).with(layer).try_init()?)
 }
