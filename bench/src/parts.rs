@@ -7,6 +7,7 @@ mod report;
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -97,7 +98,9 @@ fn criterion(options: &Options, home: &Path) -> Result<(), Failure> {
     command.args(["bench", "--package", "suvidha-bench", "--bench", "parts", "--", "--noplot"]);
     let [samples, warm_up, length] = if options.quick { ["10", "0.1", "0.2"] } else { ["30", "0.5", "2"] };
     command.args(["--sample-size", samples, "--warm-up-time", warm_up, "--measurement-time", length]);
-    let status = command.args(&options.filter).env("CRITERION_HOME", home).status()?;
+    // The report alone goes to standard output.
+    command.args(&options.filter).env("CRITERION_HOME", home).stdout(io::stderr());
+    let status = command.status()?;
     if status.success() { Ok(()) } else { Err(format!("the benches failed: {status}").into()) }
 }
 
