@@ -55,7 +55,7 @@ pub(super) fn take(
         Err(error) => return Err(HeadFault::Malformed(words(error))),
     };
     let said = Said::by(&request)?;
-    let outline = Outline::of(&request, bytes);
+    let outline = Outline::of(&request, bytes)?;
     let parts = outline.parts(&bytes.split_to(length).freeze())?;
     let (framing, keeps) = (said.framing, said.keeps);
     Ok(Some(Head { parts, framing, keeps, waits_for_leave: said.waits_for_leave }))
@@ -71,7 +71,7 @@ struct Outline {
 }
 
 impl Outline {
-    fn of(request: &httparse::Request<'_, '_>, bytes: &[u8]) -> Self {
+    fn of(request: &httparse::Request<'_, '_>, bytes: &[u8]) -> Result<Self, HeadFault> {
         let within = |part: &[u8]| {
             let start = part.as_ptr() as usize - bytes.as_ptr() as usize;
             start..start + part.len()
@@ -82,14 +82,14 @@ impl Outline {
             let short = |range: Range<usize>| range.start as u32..range.end as u32;
             *place = (short(name), short(value));
         }
-        let method = request.method.unwrap_or_default();
-        Self {
-            method: Method::from_bytes(method.as_bytes()).unwrap_or_default(),
+        let method = Method::from_bytes(request.method.unwrap_or_default().as_bytes());
+        Ok(Self {
+            method: method.map_err(|_| HeadFault::Malformed(words(httparse::Error::Token)))?,
             version: if request.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 },
             target: within(request.path.unwrap_or_default().as_bytes()),
             headers,
             count: request.headers.len(),
-        }
+        })
     }
 
     fn parts(self, bytes: &Bytes) -> Result<Parts, HeadFault> {
