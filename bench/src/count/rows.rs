@@ -38,10 +38,10 @@ pub(crate) fn all() -> Result<Vec<Row>, Failure> {
 pub(crate) fn count(name: &str) -> Result<Row, Failure> {
     let thread = thread_of(name);
     if thread.is_none() {
-        return Ok(row(name, &Run::of(name, RUNS)?.profile(None)?, &Profile::default(), RUNS));
+        return row(name, &Run::of(name, RUNS)?.profile(None)?, &Profile::default(), RUNS);
     }
     let (short, long) = both(name)?;
-    Ok(row(name, &long.profile(thread)?, &short.profile(thread)?, CALLS))
+    row(name, &long.profile(thread)?, &short.profile(thread)?, CALLS)
 }
 
 /// The thread to look at; none for the functions, for which the first one does nothing else.
@@ -68,13 +68,16 @@ fn both(what: &str) -> Result<(Run, Run), Failure> {
 }
 
 /// What each of so many times cost that `all` was more than `before`.
-fn row(name: &str, all: &Profile, before: &Profile, times: u64) -> Row {
-    let each = |all: u64, before: u64| (all.saturating_sub(before) as f64 / times as f64).round() as u64;
-    Row {
+fn row(name: &str, all: &Profile, before: &Profile, times: u64) -> Result<Row, Failure> {
+    let each = |all: u64, before: u64| {
+        let more = all.checked_sub(before).ok_or_else(|| format!("{name}: the longer run counted less"))?;
+        Ok::<_, Failure>((more as f64 / times as f64).round() as u64)
+    };
+    Ok(Row {
         name: name.to_owned(),
-        instructions: each(all.instructions, before.instructions),
-        allocations: each(all.allocations(), before.allocations()),
-    }
+        instructions: each(all.instructions, before.instructions)?,
+        allocations: each(all.allocations(), before.allocations())?,
+    })
 }
 
 /// Where the instructions of a row go, by function, and which functions take memory.
