@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use gstn::{Environment, SecretString};
+use gstn::{Environment, ReturnPeriod, SecretString};
 use serde::Deserialize;
 
 /// The settings of a sandbox. Unknown keys are errors.
@@ -44,6 +44,8 @@ pub struct Config {
     /// Whether a `ret_period` header that differs from the period in the payload is refused with RET191136.
     /// Off by default: one client family sends today's month whatever it saves.
     pub strict_period_header: bool,
+    /// Judge every return by the rules of this tax period (`MMYYYY`); by those of its own period when left out.
+    pub rules_as_of: Option<ReturnPeriod>,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
     /// How many received calls the management port remembers.
@@ -69,6 +71,7 @@ impl Default for Config {
             at_session_limit: AtSessionLimit::Replace,
             evc_sign_check: true,
             strict_period_header: false,
+            rules_as_of: None,
             max_body_bytes: 16 * 1024 * 1024,
             remembered_calls: 10_000,
         }

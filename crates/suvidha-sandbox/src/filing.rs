@@ -11,6 +11,8 @@ use crate::arn;
 use crate::auth::required;
 use crate::clock::{dashed, from_millis};
 use crate::fault::Fault;
+use crate::filed::{self, Filed};
+use crate::forms::Form;
 use crate::gstr1::{self, Subject};
 use crate::payload::Opened;
 use crate::sessions::minutes_after;
@@ -119,18 +121,25 @@ pub(crate) struct Track<'a> {
 
 /// The returns really filed, oldest period first; RET13510 when there is none.
 pub(crate) fn track(conn: &Connection, asked: &Track<'_>) -> Result<Value, Fault> {
-    let wanted = asked.form.is_none_or(|form| matches!(form.to_ascii_uppercase().as_str(), "R1" | "GSTR1"));
-    let mut filed = if wanted { gstr1::filed_returns(conn, asked.gstin)? } else { Vec::new() };
+    let wanted = asked.form.map(|form| Form::read(form).ok_or(())).transpose();
+    let mut filed = match wanted {
+        Ok(form) => {
+            let mut filed = filed::of(conn, asked.gstin)?;
+            filed.retain(|filed| form.is_none_or(|form| form == filed.form));
+            filed
+        }
+        // A form that the sandbox cannot have filed.
+        Err(()) => Vec::new(),
+    };
     filed.retain(|filed| asked.year.is_none_or(|year| year.contains(filed.period)));
     filed.retain(|filed| asked.period.is_none_or(|period| period == filed.period));
-    filed.sort_by_key(|filed| filed.period);
     if filed.is_empty() {
         return Err(Fault::new("RET13510", "No record found"));
     }
-    let row = |filed: &gstr1::FiledReturn| {
+    let row = |filed: &Filed| {
         json!({
             "valid": "Y", "mof": "ONLINE", "dof": dashed(filed.on), "ret_prd": filed.period.to_string(),
-            "rtntype": "GSTR1", "arn": filed.arn, "status": "Filed",
+            "rtntype": filed.form.long_name(), "arn": filed.arn, "status": "Filed",
         })
     };
     Ok(json!({ "EFiledlist": filed.iter().map(row).collect::<Vec<_>>() }))

@@ -14,11 +14,12 @@ use tokio::sync::watch;
 
 use crate::config::{Latency, WhileProcessing};
 use crate::fault::Fault;
-use crate::gstr1::{self, JobOutcome, JobStatus, Subject};
+use crate::forms::Form;
+use crate::gstr1::{JobOutcome, JobStatus, Subject};
+use crate::returns;
 use crate::simulator::Simulator;
-use crate::taxpayers;
+use crate::taxpayers::{self, Taxpayer};
 
-const FORM: &str = "R1";
 /// A clock that is moved by hand is looked at this often while a job waits for it.
 const LONGEST_NAP_MS: i64 = 20;
 /// A job that is done is forgotten after 90 days: error reports are as large as what was refused.
@@ -26,58 +27,68 @@ const REMEMBERED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How long the worker rests when the database fails it.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// What a job does to a return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Save,
-    Reset,
-    ProceedToFile { is_nil: bool },
+/// What a job works on: one return, or for a form without periods all that a taxpayer has of it. One job at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    pub(crate) gstin: &'a Gstin,
+    pub(crate) form: Form,
+    pub(crate) period: Option<ReturnPeriod>,
 }
 
-impl Action {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Save => "SAVE",
-            Self::Reset => "RESET",
-            Self::ProceedToFile { is_nil: false } => "PTF",
-            Self::ProceedToFile { is_nil: true } => "PTFNIL",
-        }
+impl<'a> Slot<'a> {
+    /// The return of a subject.
+    pub(crate) fn of(subject: &Subject<'a>) -> Self {
+        Self { gstin: subject.gstin, form: subject.form, period: Some(subject.period) }
     }
 
-    fn read(text: &str) -> Option<Self> {
-        [Self::Save, Self::Reset, Self::ProceedToFile { is_nil: false }, Self::ProceedToFile { is_nil: true }]
-            .into_iter()
-            .find(|action| action.as_str() == text)
+    fn period_text(&self) -> String {
+        self.period.map(|period| period.to_string()).unwrap_or_default()
     }
 }
 
 /// A job to be accepted.
 pub(crate) struct NewJob<'a> {
-    pub(crate) subject: &'a Subject<'a>,
-    pub(crate) action: Action,
+    pub(crate) slot: Slot<'a>,
+    /// The form's own name for what is to be done, as RETSTATUS shows it.
+    pub(crate) action: &'a str,
     pub(crate) payload: Option<&'a str>,
     pub(crate) duration_ms: i64,
+}
+
+/// A job that is due, as its form gets it.
+pub(crate) struct Job {
+    pub(crate) taxpayer: Taxpayer,
+    pub(crate) form: Form,
+    pub(crate) period: Option<ReturnPeriod>,
+    pub(crate) action: String,
+    pub(crate) payload: Value,
+}
+
+impl Job {
+    /// The form does not know the action, or lacks the period: a newer version of the sandbox left the job.
+    pub(crate) fn unknown(&self) -> rusqlite::Error {
+        let what = format!("there is no job {} of {}", self.action, self.form.as_str());
+        rusqlite::Error::ToSqlConversionFailure(what.into())
+    }
 }
 
 /// Whether another job of this return may be accepted now: one at a time, unless jobs are to queue.
 pub(crate) fn refuse_unless_queued(
     conn: &Connection,
     simulator: &Simulator,
-    subject: &Subject<'_>,
+    slot: &Slot<'_>,
 ) -> Result<(), Fault> {
     match simulator.config.while_processing {
-        WhileProcessing::Refuse => refuse_while_busy(conn, subject),
+        WhileProcessing::Refuse => refuse_while_busy(conn, slot),
         WhileProcessing::Queue => Ok(()),
     }
 }
 
 /// RTN_15, or RET191251 during a reset, as long as a job of this return is open.
-pub(crate) fn refuse_while_busy(conn: &Connection, subject: &Subject<'_>) -> Result<(), Fault> {
-    match open_job(conn, subject)? {
+pub(crate) fn refuse_while_busy(conn: &Connection, slot: &Slot<'_>) -> Result<(), Fault> {
+    match open_job(conn, slot)?.as_deref() {
         None => Ok(()),
-        Some(Action::Reset) => {
-            Err(Fault::new("RET191251", "RESET is under process. Please try after some time"))
-        }
+        Some("RESET") => Err(Fault::new("RET191251", "RESET is under process. Please try after some time")),
         Some(_) => Err(Fault::new("RTN_15", "Returns still under processing")),
     }
 }
@@ -92,7 +103,7 @@ pub(crate) fn accept(
     let now = simulator.seam.now().as_millisecond();
     tx.prepare_cached("DELETE FROM jobs WHERE received_at < ?1 AND status IS NOT NULL")?
         .execute([now - REMEMBERED_MS])?;
-    let starts_at = now.max(end_of_queue(tx, job.subject)?.unwrap_or(now)) + job.duration_ms / 5;
+    let starts_at = now.max(end_of_queue(tx, &job.slot)?.unwrap_or(now)) + job.duration_ms / 5;
     let due_at = starts_at + job.duration_ms - job.duration_ms / 5;
     tx.prepare_cached(
         "INSERT INTO jobs (reference_id, gstin, period, form, action, payload, received_at, starts_at, due_at)
@@ -100,10 +111,10 @@ pub(crate) fn accept(
     )?
     .execute(params![
         reference_id,
-        job.subject.gstin.as_str(),
-        job.subject.period.to_string(),
-        FORM,
-        job.action.as_str(),
+        job.slot.gstin.as_str(),
+        job.slot.period_text(),
+        job.slot.form.as_str(),
+        job.action,
         job.payload,
         now,
         starts_at,
@@ -223,28 +234,23 @@ fn run_safely(simulator: &Simulator, reference_id: &str) -> rusqlite::Result<()>
 /// Processes one open job: its effect and its end are one transaction.
 pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, reference_id: &str) -> rusqlite::Result<()> {
     let mut select = tx.prepare_cached(
-        "SELECT gstin, period, action, payload FROM jobs WHERE reference_id = ?1 AND status IS NULL",
+        "SELECT gstin, form, period, action, payload FROM jobs WHERE reference_id = ?1 AND status IS NULL",
     )?;
-    let job = select.query_row([reference_id], |row| {
-        let gstin = taxpayers::read_gstin(row, "gstin")?;
-        let (period, action): (String, String) = (row.get("period")?, row.get("action")?);
-        Ok((gstin, period, action, row.get::<_, Option<String>>("payload")?))
+    let found = select.query_row([reference_id], |row| {
+        let text = |column: &str| row.get::<_, String>(column);
+        let payload = row.get::<_, Option<String>>("payload")?;
+        Ok((taxpayers::read_gstin(row, "gstin")?, text("form")?, text("period")?, text("action")?, payload))
     });
-    let Some((gstin, period, action, payload)) = job.optional()? else { return Ok(()) };
+    let Some((gstin, form, period, action, payload)) = found.optional()? else { return Ok(()) };
     let taxpayer = taxpayers::by_gstin(tx, &gstin, "")?;
-    let (Some(taxpayer), Ok(period), Some(action)) =
-        (taxpayer, period.parse::<ReturnPeriod>(), Action::read(&action))
-    else {
+    let (Some(taxpayer), Some(form)) = (taxpayer, Form::read(&form)) else {
         return Err(rusqlite::Error::QueryReturnedNoRows);
     };
-    let subject = Subject::new(&gstin, period, simulator.today(), taxpayer.registered_on);
-    let outcome = match action {
-        Action::Save => {
-            let payload = payload.and_then(|payload| serde_json::from_str(&payload).ok()).unwrap_or_default();
-            gstr1::save(tx, &subject, &payload)?
-        }
-        Action::Reset => gstr1::reset(tx, &subject)?,
-        Action::ProceedToFile { is_nil } => gstr1::proceed_to_file(tx, &subject, is_nil)?,
+    let payload = payload.and_then(|payload| serde_json::from_str(&payload).ok()).unwrap_or_default();
+    let job = Job { taxpayer, form, period: period.parse().ok(), action, payload };
+    let outcome = match form {
+        Form::Gstr1 => returns::run(tx, simulator, &job)?,
+        Form::Gstr1a | Form::Gstr3b | Form::Gstr2b | Form::Ims => return Err(job.unknown()),
     };
     finish(tx, reference_id, &outcome)
 }
@@ -262,23 +268,21 @@ fn finish(tx: &Transaction<'_>, reference_id: &str, outcome: &JobOutcome) -> rus
     Ok(())
 }
 
-fn open_job(conn: &Connection, subject: &Subject<'_>) -> rusqlite::Result<Option<Action>> {
-    let action: Option<String> = conn
-        .prepare_cached(
-            "SELECT action FROM jobs WHERE status IS NULL AND gstin = ?1 AND period = ?2 AND form = ?3
+fn open_job(conn: &Connection, slot: &Slot<'_>) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached(
+        "SELECT action FROM jobs WHERE status IS NULL AND gstin = ?1 AND period = ?2 AND form = ?3
              ORDER BY arrival LIMIT 1",
-        )?
-        .query_row(params![subject.gstin.as_str(), subject.period.to_string(), FORM], |row| row.get(0))
-        .optional()?;
-    Ok(action.as_deref().and_then(Action::read))
+    )?
+    .query_row(params![slot.gstin.as_str(), slot.period_text(), slot.form.as_str()], |row| row.get(0))
+    .optional()
 }
 
 /// When the last open job of the same return is due.
-fn end_of_queue(conn: &Connection, subject: &Subject<'_>) -> rusqlite::Result<Option<i64>> {
+fn end_of_queue(conn: &Connection, slot: &Slot<'_>) -> rusqlite::Result<Option<i64>> {
     conn.prepare_cached(
         "SELECT max(due_at) FROM jobs WHERE status IS NULL AND gstin = ?1 AND period = ?2 AND form = ?3",
     )?
-    .query_row(params![subject.gstin.as_str(), subject.period.to_string(), FORM], |row| row.get(0))
+    .query_row(params![slot.gstin.as_str(), slot.period_text(), slot.form.as_str()], |row| row.get(0))
 }
 
 #[cfg(test)]

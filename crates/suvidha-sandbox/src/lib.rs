@@ -8,8 +8,10 @@
 //! A call travels `server` (HTTP) → `routes` (which API is meant) → one of `auth`, `public`, `returns`,
 //! `ledgers` → `respond` (HTTP again). Saves end as a row in the job table; `jobs` works those off.
 
+mod amounts;
 mod arn;
 mod auth;
+mod calendar;
 mod call;
 mod call_log;
 mod certificate;
@@ -17,23 +19,30 @@ mod clock;
 mod config;
 mod db;
 mod fault;
+mod filed;
 mod filing;
+mod forms;
 pub mod gstr1;
 mod jobs;
 mod ledgers;
 mod management;
 mod payload;
+mod preferences;
 mod public;
 mod respond;
 mod returns;
 mod routes;
+mod rules;
 mod server;
 mod sessions;
 mod simulator;
+mod tax_clock;
 mod taxpayers;
 
 pub use config::{AtSessionLimit, ClientCredentials, Config, Latency, PublicUser, WhileProcessing};
+pub use forms::{Form, Frequency};
 pub use server::{Running, Sandbox, SandboxError};
 pub use taxpayers::{
-    Balances, CashBalance, HeadAmounts, MinorHeads, NewTaxpayer, Registration, Taxpayer, TaxpayerError,
+    Balances, CashBalance, HeadAmounts, MinorHeads, NewTaxpayer, Registration, Scheme, Taxpayer,
+    TaxpayerError,
 };

@@ -76,16 +76,17 @@ fn invalid_gstin() -> Fault {
 fn described(taxpayer: &Taxpayer) -> Value {
     let state = taxpayer.state.name();
     let cancelled = taxpayer.status == Registration::Cancelled;
+    let ended = taxpayer.cancelled_on.map(slashed);
     let updated = slashed(ist_date(taxpayer.created_at));
     json!({
         "gstin": taxpayer.gstin.as_str(),
         "lgnm": taxpayer.legal_name,
         "tradeNam": taxpayer.trade_name,
         "sts": taxpayer.status.as_str(),
-        "dty": duty(taxpayer.kind),
+        "dty": duty(taxpayer),
         "ctb": constitution(taxpayer),
         "rgdt": slashed(taxpayer.registered_on),
-        "cxdt": if cancelled { updated.clone() } else { String::new() },
+        "cxdt": ended.unwrap_or_else(|| if cancelled { updated.clone() } else { String::new() }),
         "lstupdt": updated,
         "einvoiceStatus": "No",
         "nba": ["Office / Sale Office"],
@@ -99,9 +100,9 @@ fn described(taxpayer: &Taxpayer) -> Value {
 }
 
 /// `dty`: what kind of taxpayer it is.
-fn duty(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Regular => "Regular",
+fn duty(taxpayer: &Taxpayer) -> &'static str {
+    match taxpayer.kind {
+        EntityKind::Regular => taxpayer.scheme.duty_type(),
         EntityKind::Government | EntityKind::Tds => "Tax Deductor",
         EntityKind::Tcs => "Tax Collector (Electronic Commerce Operator)",
         EntityKind::Nri => "Non-Resident Taxable Person",

@@ -3,13 +3,15 @@
 use gstn::ReturnPeriod;
 use gstn::envelope::Request;
 use http::Method;
+use rusqlite::Transaction;
 use serde_json::{Value, json};
 
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
 use crate::filing::{self, Track};
-use crate::gstr1::{self, SectionQuery, Subject};
-use crate::jobs::{self, Action, NewJob};
+use crate::forms::Form;
+use crate::gstr1::{self, JobOutcome, SectionQuery};
+use crate::jobs::{self, Job, NewJob, Slot};
 use crate::payload::{self, Opened};
 use crate::respond::Answer;
 use crate::routes::not_here;
@@ -43,6 +45,25 @@ const SECTIONS: [&str; 24] = [
     "ECOM",
     "ECOMA",
 ];
+
+/// The jobs of a GSTR-1, as they are kept. RETSTATUS tells a nil proceed-to-file as `PTF`.
+const SAVE: &str = "SAVE";
+const RESET: &str = "RESET";
+const PROCEED: &str = "PTF";
+const NIL_PROCEED: &str = "PTFNIL";
+
+/// Does what a job of a GSTR-1 asks for.
+pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, job: &Job) -> rusqlite::Result<JobOutcome> {
+    let period = job.period.ok_or_else(|| job.unknown())?;
+    let subject = simulator.subject(&job.taxpayer, job.form, period);
+    match job.action.as_str() {
+        SAVE => gstr1::save(tx, &subject, &job.payload),
+        RESET => gstr1::reset(tx, &subject),
+        PROCEED => gstr1::proceed_to_file(tx, &subject, false),
+        NIL_PROCEED => gstr1::proceed_to_file(tx, &subject, true),
+        _ => Err(job.unknown()),
+    }
+}
 
 /// `/taxpayerapi/*/returns`.
 pub(crate) fn common(
@@ -102,18 +123,18 @@ pub(crate) fn proceed(
         return Err(Fault::not_simulated(&format!("RETNEWPTF of {form}")));
     }
     let (opened, period) = open(simulator, &live, call, &request)?;
-    let subject = subject(simulator, &live, period);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, period);
     let is_nil = opened.json.get("isnil").and_then(Value::as_str) == Some("Y");
     let outcome = simulator.db.write(|tx| -> Result<Value, Fault> {
         match is_nil {
-            true => jobs::refuse_while_busy(tx, &subject)?,
-            false => jobs::refuse_unless_queued(tx, simulator, &subject)?,
+            true => jobs::refuse_while_busy(tx, &Slot::of(&subject))?,
+            false => jobs::refuse_unless_queued(tx, simulator, &Slot::of(&subject))?,
         }
         gstr1::precheck_proceed_to_file(tx, &subject, is_nil)?;
         let duration_ms = if is_nil { 0 } else { i64::from(simulator.config.latency.ptf_ms) };
-        let action = Action::ProceedToFile { is_nil };
-        let reference_id =
-            jobs::accept(tx, simulator, &NewJob { subject: &subject, action, payload: None, duration_ms })?;
+        let action = if is_nil { NIL_PROCEED } else { PROCEED };
+        let job = NewJob { slot: Slot::of(&subject), action, payload: None, duration_ms };
+        let reference_id = jobs::accept(tx, simulator, &job)?;
         if is_nil {
             // A nil return has nothing to sum up: it is ready when the call returns.
             jobs::run(tx, simulator, &reference_id)?;
@@ -128,14 +149,14 @@ pub(crate) fn proceed(
 /// A save is answered when it is on disk, and processed afterwards.
 fn save(simulator: &Simulator, live: &LiveSession, call: &Call, request: &Request) -> Result<Answer, Fault> {
     let (opened, period) = open(simulator, live, call, request)?;
-    let subject = subject(simulator, live, period);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, period);
     let payload = opened.json.to_string();
     let duration_ms = jobs::save_duration_ms(&simulator.config.latency, &opened.json);
     let reference_id = simulator.db.write(|tx| -> Result<String, Fault> {
-        jobs::refuse_unless_queued(tx, simulator, &subject)?;
+        jobs::refuse_unless_queued(tx, simulator, &Slot::of(&subject))?;
         gstr1::precheck_save(tx, &subject, &opened.json)?;
         let payload = Some(payload.as_str());
-        let job = NewJob { subject: &subject, action: Action::Save, payload, duration_ms };
+        let job = NewJob { slot: Slot::of(&subject), action: SAVE, payload, duration_ms };
         Ok(jobs::accept(tx, simulator, &job)?)
     })?;
     Ok(accepted(simulator, live, &reference_id))
@@ -143,12 +164,12 @@ fn save(simulator: &Simulator, live: &LiveSession, call: &Call, request: &Reques
 
 fn reset(simulator: &Simulator, live: &LiveSession, call: &Call, request: &Request) -> Result<Answer, Fault> {
     let (_, period) = open(simulator, live, call, request)?;
-    let subject = subject(simulator, live, period);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, period);
     let duration_ms = i64::from(simulator.config.latency.save_base_ms);
     let reference_id = simulator.db.write(|tx| -> Result<String, Fault> {
-        jobs::refuse_unless_queued(tx, simulator, &subject)?;
+        jobs::refuse_unless_queued(tx, simulator, &Slot::of(&subject))?;
         gstr1::precheck_save(tx, &subject, &json!({}))?;
-        let job = NewJob { subject: &subject, action: Action::Reset, payload: None, duration_ms };
+        let job = NewJob { slot: Slot::of(&subject), action: RESET, payload: None, duration_ms };
         Ok(jobs::accept(tx, simulator, &job)?)
     })?;
     Ok(accepted(simulator, live, &reference_id))
@@ -167,9 +188,9 @@ fn file(simulator: &Simulator, live: &LiveSession, call: &Call, request: &Reques
         Err(fault) if fault.code == payload::INCOMPLETE => query_period(call)?,
         period => period?,
     };
-    let subject = subject(simulator, live, period);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, period);
     let acknowledgement = simulator.db.write(|tx| {
-        jobs::refuse_while_busy(tx, &subject)?;
+        jobs::refuse_while_busy(tx, &Slot::of(&subject))?;
         filing::file_gstr1(tx, simulator, &live.taxpayer, &subject, request, &opened)
     })?;
     Ok(Answer::sealed(&simulator.seam, &live.session.sek, &acknowledgement))
@@ -195,7 +216,7 @@ fn track(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answe
 
 fn summary(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answer, Fault> {
     own_gstin(live, call)?;
-    let subject = subject(simulator, live, query_period(call)?);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, query_period(call)?);
     let long = call.query("smrytyp") == Some("L");
     let summary = simulator.db.read(|tx| gstr1::summary(tx, &subject, long))?.ok_or_else(no_record)?;
     Ok(Answer::sealed(&simulator.seam, &live.session.sek, &summary))
@@ -208,7 +229,7 @@ fn read_section(
     action: &str,
 ) -> Result<Answer, Fault> {
     own_gstin(live, call)?;
-    let subject = subject(simulator, live, query_period(call)?);
+    let subject = simulator.subject(&live.taxpayer, Form::Gstr1, query_period(call)?);
     let query = SectionQuery {
         ctin: call.query("ctin"),
         state_cd: call.query("state_cd"),
@@ -237,10 +258,6 @@ fn open(
     let strict = simulator.config.strict_period_header;
     let period = payload::period(&opened.json, &live.taxpayer.gstin, call, strict)?;
     Ok((opened, period))
-}
-
-fn subject<'a>(simulator: &Simulator, live: &'a LiveSession, period: ReturnPeriod) -> Subject<'a> {
-    Subject::new(&live.taxpayer.gstin, period, simulator.today(), live.taxpayer.registered_on)
 }
 
 /// A `gstin` in the query must be the session's.

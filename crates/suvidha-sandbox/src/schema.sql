@@ -7,7 +7,11 @@ CREATE TABLE IF NOT EXISTS taxpayers (
   legal_name      TEXT NOT NULL,
   trade_name      TEXT NOT NULL,
   status          TEXT NOT NULL,
+  scheme          TEXT NOT NULL,
+  turnover        INTEGER NOT NULL, -- of the year before, of the whole PAN
+  filing          TEXT NOT NULL,    -- M or Q, where no preference is kept
   registered_on   TEXT NOT NULL,
+  cancelled_on    TEXT,
   api_access      INTEGER NOT NULL,
   consent_minutes INTEGER,
   created_at      INTEGER NOT NULL
@@ -50,7 +54,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   arrival      INTEGER PRIMARY KEY AUTOINCREMENT,
   reference_id TEXT NOT NULL UNIQUE,
   gstin        TEXT NOT NULL,
-  period       TEXT NOT NULL,
+  period       TEXT NOT NULL, -- empty where the form has none
   form         TEXT NOT NULL,
   action       TEXT NOT NULL,
   payload      TEXT,
@@ -87,4 +91,26 @@ CREATE TABLE IF NOT EXISTS credit_balances (
   amount  INTEGER NOT NULL,
   blocked INTEGER NOT NULL,
   PRIMARY KEY (gstin, head)
+) STRICT;
+
+-- How often a taxpayer files from a quarter on: M or Q. A quarter is named like 2025Q4, by the calendar year.
+CREATE TABLE IF NOT EXISTS filing_preferences (
+  gstin     TEXT NOT NULL,
+  quarter   TEXT NOT NULL,
+  frequency TEXT NOT NULL,
+  PRIMARY KEY (gstin, quarter)
+) STRICT;
+
+-- Due dates that a notification moved, for everybody.
+CREATE TABLE IF NOT EXISTS due_date_extensions (
+  form   TEXT NOT NULL,
+  period TEXT NOT NULL,
+  due    TEXT NOT NULL,
+  PRIMARY KEY (form, period)
+) STRICT;
+
+-- The tax clock: one row while it does not show the real time.
+CREATE TABLE IF NOT EXISTS tax_clock (
+  one       INTEGER PRIMARY KEY CHECK (one = 1),
+  offset_ms INTEGER NOT NULL
 ) STRICT;

@@ -35,6 +35,7 @@ use crate::management;
 use crate::respond::Answer;
 use crate::routes;
 use crate::simulator::Simulator;
+use crate::tax_clock::TaxClock;
 use crate::taxpayers::{self, CONSENT_MINUTES, NewTaxpayer, Taxpayer, TaxpayerError};
 
 /// How long a shutdown waits for calls that are being answered.
@@ -70,8 +71,11 @@ pub enum SandboxError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The database is another program's, or a newer version's.
-    #[error("{path} is not a database of this sandbox, or of a newer one (schema version {version})")]
+    /// The database is another program's, or another version's.
+    #[error(
+        "{path} is not a database of this version of the sandbox (schema version {version}); move the file away to \
+         begin with an empty one"
+    )]
     ForeignDatabase {
         /// The file.
         path: PathBuf,
@@ -211,8 +215,10 @@ fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError
     fs::create_dir_all(&config.data_dir).map_err(|error| SandboxError::io(&config.data_dir, error))?;
     let made_in = i32::from(ist_date(seam.now()).year());
     let certificate = certificate::load_or_create(&config.data_dir, made_in)?;
+    let db = Db::open(&config.data_dir)?;
     let simulator = Simulator {
-        db: Db::open(&config.data_dir)?,
+        tax_clock: db.read(|tx| TaxClock::load(tx))?,
+        db,
         private_key: certificate.private_key,
         certificate_pem: certificate.pem,
         call_log: CallLog::new(config.remembered_calls),

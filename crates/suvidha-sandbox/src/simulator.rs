@@ -1,7 +1,9 @@
 //! What every part of the simulated GSTN works with.
 
+use gstn::ReturnPeriod;
 use gstn::crypto::{PrivateKey, ct_eq, sha256};
 use http::StatusCode;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use suvidha_seam::Seam;
 use tokio::sync::Notify;
@@ -12,12 +14,18 @@ use crate::clock::ist_date;
 use crate::config::Config;
 use crate::db::Db;
 use crate::fault::Fault;
+use crate::forms::Form;
+use crate::gstr1::Subject;
+use crate::rules::Rules;
+use crate::tax_clock::TaxClock;
+use crate::taxpayers::Taxpayer;
 
 /// The simulated GSTN, shared by both listeners and the job worker.
 pub(crate) struct Simulator {
     pub(crate) config: Config,
     pub(crate) seam: Seam,
     pub(crate) db: Db,
+    pub(crate) tax_clock: TaxClock,
     pub(crate) private_key: PrivateKey,
     pub(crate) certificate_pem: String,
     pub(crate) call_log: CallLog,
@@ -26,9 +34,38 @@ pub(crate) struct Simulator {
 }
 
 impl Simulator {
-    /// The date in India.
+    /// The instant that returns, due dates and statements go by. Sessions, OTPs and the latency of jobs go by the
+    /// real clock, `seam.now()`: moving the tax clock logs nobody out.
+    pub(crate) fn tax_now(&self) -> Timestamp {
+        self.tax_clock.at(self.seam.now())
+    }
+
+    /// The date in India by the tax clock.
     pub(crate) fn today(&self) -> Date {
-        ist_date(self.seam.now())
+        ist_date(self.tax_now())
+    }
+
+    /// The rules in force.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { as_of: self.config.rules_as_of, ..Rules::default() }
+    }
+
+    /// A return of a taxpayer, as it is to be judged today.
+    pub(crate) fn subject<'a>(
+        &self,
+        taxpayer: &'a Taxpayer,
+        form: Form,
+        period: ReturnPeriod,
+    ) -> Subject<'a> {
+        Subject {
+            gstin: &taxpayer.gstin,
+            form,
+            period,
+            today: self.today(),
+            registered_on: taxpayer.registered_on,
+            above_five_crore: taxpayer.above_five_crore(),
+            rules: self.rules(),
+        }
     }
 
     /// The GSP that calls, by its `clientid` and `client-secret`. GSTN refuses strangers before it looks at

@@ -8,11 +8,16 @@ use serde::{Deserialize, Serialize};
 use suvidha_seam::Seam;
 
 use crate::clock::from_millis;
+use crate::forms::Frequency;
 use crate::ledgers;
 pub use crate::ledgers::{Balances, CashBalance, HeadAmounts, MinorHeads};
 
 /// The day GST began: a taxpayer registered then may save documents of any period.
 const GST_BEGAN: Date = Date::constant(2017, 7, 1);
+const ONE_CRORE: f64 = 1e7;
+const LARGEST_TURNOVER: f64 = 1e13;
+/// Above this turnover HSN codes are longer and no quarterly filing is allowed: 5 crore rupees.
+const FIVE_CRORE: i64 = 50_000_000;
 /// The shortest and the longest consent a taxpayer can give on the portal: six hours and thirty days.
 pub(crate) const CONSENT_MINUTES: std::ops::RangeInclusive<u32> = 360..=43_200;
 
@@ -38,6 +43,14 @@ pub struct NewTaxpayer {
     pub registered_on: Option<Date>,
     /// What a search says about the registration. Active when left out.
     pub status: Option<Registration>,
+    /// The day the registration ends or ended; none when left out.
+    pub cancelled_on: Option<Date>,
+    /// Under which rules of the Act. Regular when left out.
+    pub scheme: Option<Scheme>,
+    /// Aggregate turnover of the PAN in the year before, in rupees. One crore when left out.
+    pub turnover: Option<f64>,
+    /// How often returns are filed, until a preference is saved. Monthly when left out.
+    pub filing: Option<Frequency>,
     /// Whether the taxpayer has switched API access on at the portal. True when left out.
     pub api_access: Option<bool>,
     /// How long the consent lasts from the OTP on, in minutes: 360 to 43200. The sandbox's setting when left out.
@@ -67,6 +80,14 @@ pub struct Taxpayer {
     pub registered_on: Date,
     /// What a search says about the registration.
     pub status: Registration,
+    /// The day the registration ends or ended.
+    pub cancelled_on: Option<Date>,
+    /// Under which rules of the Act.
+    pub scheme: Scheme,
+    /// Aggregate turnover of the PAN in the year before, in whole rupees.
+    pub turnover: i64,
+    /// How often returns are filed, where no preference is saved.
+    pub filing: Frequency,
     /// Whether API access is switched on at the portal.
     pub api_access: bool,
     /// How long the consent lasts from the OTP on, in minutes; none means the sandbox's setting.
@@ -90,6 +111,13 @@ pub enum Registration {
     Provisional,
 }
 
+impl Taxpayer {
+    /// Whether the turnover is above 5 crore rupees.
+    pub(crate) fn above_five_crore(&self) -> bool {
+        self.turnover > FIVE_CRORE
+    }
+}
+
 impl Registration {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +134,68 @@ impl Registration {
             .into_iter()
             .find(|registration| registration.as_str() == text)
             .unwrap_or(Self::Active)
+    }
+}
+
+/// Under which rules of the Act a taxpayer is registered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// The normal rules.
+    #[default]
+    Regular,
+    /// A small taxpayer who pays on turnover and claims no credit (s.10).
+    Composition,
+    /// A unit in a special economic zone.
+    SezUnit,
+    /// A developer of a special economic zone.
+    SezDeveloper,
+    /// An input service distributor.
+    Isd,
+    /// A casual taxable person.
+    Casual,
+    /// A non-resident taxable person.
+    NonResident,
+}
+
+impl Scheme {
+    const ALL: [Self; 7] = [
+        Self::Regular,
+        Self::Composition,
+        Self::SezUnit,
+        Self::SezDeveloper,
+        Self::Isd,
+        Self::Casual,
+        Self::NonResident,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Regular => "regular",
+            Self::Composition => "composition",
+            Self::SezUnit => "sez_unit",
+            Self::SezDeveloper => "sez_developer",
+            Self::Isd => "isd",
+            Self::Casual => "casual",
+            Self::NonResident => "non_resident",
+        }
+    }
+
+    /// As a taxpayer search names it (`dty`).
+    pub(crate) const fn duty_type(self) -> &'static str {
+        match self {
+            Self::Regular => "Regular",
+            Self::Composition => "Composition",
+            Self::SezUnit => "SEZ Unit",
+            Self::SezDeveloper => "SEZ Developer",
+            Self::Isd => "Input Service Distributor (ISD)",
+            Self::Casual => "Casual Taxable Person",
+            Self::NonResident => "Non-Resident Taxable Person",
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        Self::ALL.into_iter().find(|scheme| scheme.as_str() == text).unwrap_or_default()
     }
 }
 
@@ -130,6 +220,9 @@ pub enum TaxpayerError {
     /// A ledger balance is no amount of money.
     #[error("a balance must be an amount in rupees below 10^13, not {0}")]
     Balance(f64),
+    /// The turnover is no amount of money.
+    #[error("turnover must be an amount in rupees from 0 to 10^13, not {0}")]
+    Turnover(f64),
     /// The database failed.
     #[error("the sandbox database failed: {0}")]
     Database(#[from] rusqlite::Error),
@@ -170,6 +263,10 @@ pub(crate) fn create(
         kind: gstin.kind(),
         registered_on: wanted.registered_on.unwrap_or(GST_BEGAN),
         status: wanted.status.unwrap_or(Registration::Active),
+        cancelled_on: wanted.cancelled_on,
+        scheme: wanted.scheme.unwrap_or_default(),
+        turnover: whole_rupees(wanted.turnover.unwrap_or(ONE_CRORE))?,
+        filing: wanted.filing.unwrap_or_default(),
         api_access: wanted.api_access.unwrap_or(true),
         consent_minutes: wanted.consent_minutes,
         created_at: seam.now(),
@@ -177,6 +274,13 @@ pub(crate) fn create(
     insert(tx, &taxpayer)?;
     ledgers::seed(tx, &gstin, &wanted.balances)?;
     Ok(taxpayer)
+}
+
+fn whole_rupees(turnover: f64) -> Result<i64, TaxpayerError> {
+    if !(0.0..=LARGEST_TURNOVER).contains(&turnover) {
+        return Err(TaxpayerError::Turnover(turnover));
+    }
+    Ok(turnover.round() as i64)
 }
 
 fn check_username(username: &str) -> Result<(), TaxpayerError> {
@@ -187,19 +291,24 @@ fn check_username(username: &str) -> Result<(), TaxpayerError> {
 }
 
 fn insert(tx: &Transaction<'_>, taxpayer: &Taxpayer) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO taxpayers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
-        params![
-            taxpayer.gstin.as_str(),
-            taxpayer.username,
-            taxpayer.legal_name,
-            taxpayer.trade_name,
-            taxpayer.status.as_str(),
-            taxpayer.registered_on.to_string(),
-            taxpayer.api_access,
-            taxpayer.consent_minutes,
-            taxpayer.created_at.as_millisecond(),
-        ],
-    )?;
+    tx.prepare_cached(
+        "INSERT INTO taxpayers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        taxpayer.gstin.as_str(),
+        taxpayer.username,
+        taxpayer.legal_name,
+        taxpayer.trade_name,
+        taxpayer.status.as_str(),
+        taxpayer.scheme.as_str(),
+        taxpayer.turnover,
+        taxpayer.filing.as_str(),
+        taxpayer.registered_on.to_string(),
+        taxpayer.cancelled_on.map(|day| day.to_string()),
+        taxpayer.api_access,
+        taxpayer.consent_minutes,
+        taxpayer.created_at.as_millisecond(),
+    ])?;
     Ok(())
 }
 
@@ -286,6 +395,10 @@ fn read(row: &Row<'_>, otp: &str) -> rusqlite::Result<Taxpayer> {
         kind: gstin.kind(),
         registered_on: row.get::<_, String>("registered_on")?.parse().unwrap_or(GST_BEGAN),
         status: Registration::read(&row.get::<_, String>("status")?),
+        cancelled_on: row.get::<_, Option<String>>("cancelled_on")?.and_then(|day| day.parse().ok()),
+        scheme: Scheme::read(&row.get::<_, String>("scheme")?),
+        turnover: row.get("turnover")?,
+        filing: Frequency::read(&row.get::<_, String>("filing")?).unwrap_or_default(),
         api_access: row.get("api_access")?,
         consent_minutes: row.get("consent_minutes")?,
         created_at: from_millis(row.get("created_at")?),
@@ -350,5 +463,6 @@ mod tests {
         assert!(make(r#"{"state":"98"}"#).is_err());
         assert!(make(r#"{"consent_minutes":359}"#).unwrap_err().contains("359"));
         assert!(make(r#"{"username":""}"#).is_err());
+        assert!(make(r#"{"turnover":-1}"#).unwrap_err().contains("turnover"));
     }
 }

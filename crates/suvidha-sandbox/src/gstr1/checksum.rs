@@ -10,8 +10,8 @@ use std::fmt::Write;
 use gstn::crypto::sha256_hex;
 use serde_json::{Map, Value};
 
-use super::amounts::decimal_text;
 use super::tables::Table;
+use crate::amounts::decimal_text;
 
 /// Over a row of a table: the fields it shares with its group, then its own.
 pub(super) fn of_row(table: &Table, group: &Map<String, Value>, body: &Map<String, Value>) -> String {

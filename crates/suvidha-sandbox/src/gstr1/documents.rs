@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gstn::{Gstin, ReturnPeriod};
+use gstn::Gstin;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rusqlite::Connection;
@@ -11,6 +11,7 @@ use super::rows::{Row, SentRow, financial_year};
 use super::store::{self, KeptRow};
 use super::tables::{Items, Key, Table};
 use super::{GstnError, Rules, Subject};
+use crate::calendar::{first_day, last_day, period_of};
 
 /// GSTINs printed in GSTN's own samples with a masked check digit (gstn.md section 5): they pass as parties.
 const PUBLISHED_SAMPLES: [&str; 7] = [
@@ -85,37 +86,24 @@ pub(super) fn check_date(subject: &Subject, row: &Row) -> Result<(), GstnError> 
     if !date_is_under_gst(date) {
         return Err(GstnError::new("RET191184", format!("{what} {} is before GST", written(date))));
     }
-    if last_day(subject.period).is_some_and(|last| date > last) {
+    if date > last_day(subject.period) {
         return error("is later than the return period");
     }
     if date < subject.registered_on && !row.table.is_ecom() {
         return error("is older than the date of registration");
     }
-    if first_day(subject.period).is_some_and(|first| date < first.saturating_sub(18.months())) {
+    if date < first_day(subject.period).saturating_sub(18.months()) {
         return error("is older than 18 months");
     }
     Ok(())
 }
 
 fn date_is_under_gst(date: Date) -> bool {
-    let period = u16::try_from(date.year()).ok().zip(u8::try_from(date.month()).ok());
-    period.and_then(|(year, month)| ReturnPeriod::new(year, month)).is_some_and(Rules::is_under_gst)
+    period_of(date).is_some_and(Rules::is_under_gst)
 }
 
 pub(super) fn written(date: Date) -> String {
     format!("{:02}-{:02}-{:04}", date.day(), date.month(), date.year())
-}
-
-pub(super) fn first_day(period: ReturnPeriod) -> Option<Date> {
-    civil(period.first_day())
-}
-
-pub(super) fn last_day(period: ReturnPeriod) -> Option<Date> {
-    civil(period.last_day())
-}
-
-fn civil((year, month, day): (i16, u8, u8)) -> Option<Date> {
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 /// Rows of one payload that contradict each other, by their index. All of them are refused, so that their

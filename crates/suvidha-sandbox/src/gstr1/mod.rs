@@ -8,7 +8,6 @@
 //! Strength of the rules, as the comments give it: C read in a source, A from an advisory, I inferred, K general
 //! knowledge. Rules that depend on a date stand in `rules`, and nowhere else.
 
-mod amounts;
 mod checks;
 mod checksum;
 mod documents;
@@ -19,7 +18,6 @@ mod properties;
 mod reconcile;
 mod report;
 mod rows;
-mod rules;
 mod save;
 mod schema;
 mod sections;
@@ -37,12 +35,13 @@ use gstn::{Gstin, ReturnPeriod};
 use jiff::civil::Date;
 use serde_json::Value;
 
-pub use rules::Rules;
+pub use crate::filed::Filed;
+pub use crate::forms::Form;
+pub use crate::rules::Rules;
 pub use save::{precheck_save, save};
 pub use sections::{SectionQuery, section};
 pub use status::{
-    FiledReturn, ReturnState, file, filed_returns, precheck_file, precheck_proceed_to_file, proceed_to_file,
-    reset, status,
+    ReturnState, file, precheck_file, precheck_proceed_to_file, proceed_to_file, reset, status,
 };
 pub use store::create_tables;
 pub use summary::summary;
@@ -52,6 +51,8 @@ pub use summary::summary;
 pub struct Subject<'a> {
     /// The supplier.
     pub gstin: &'a Gstin,
+    /// GSTR-1, or GSTR-1A with its corrections.
+    pub form: Form,
     /// The tax period of the return.
     pub period: ReturnPeriod,
     /// The date in India.
@@ -67,7 +68,8 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// A supplier below 5 crore, under the default rules.
     pub fn new(gstin: &'a Gstin, period: ReturnPeriod, today: Date, registered_on: Date) -> Self {
-        Self { gstin, period, today, registered_on, above_five_crore: false, rules: Rules::default() }
+        let (form, rules) = (Form::Gstr1, Rules::default());
+        Self { gstin, form, period, today, registered_on, above_five_crore: false, rules }
     }
 
     /// The two digits of the supplier's state.

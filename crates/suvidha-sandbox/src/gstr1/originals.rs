@@ -3,13 +3,15 @@
 use rusqlite::Connection;
 
 use super::checks::Verdict;
-use super::documents::{is_original_of, last_day, written};
+use super::documents::{is_original_of, written};
 use super::rows::{Row, SentRow};
 use super::store::{self, KeptRow};
 use super::tables::{Items, Key, Numbering, Table};
 use super::taxes::is_inter_state;
 use super::totals::Totals;
 use super::{GstnError, Subject};
+use crate::calendar::last_day;
+use crate::forms::Form;
 
 /// The totals of the row that `row` amends; none for a row that amends nothing. gst-engine.md 1.2, C codes.
 pub(super) fn find(connection: &Connection, subject: &Subject, row: &Row) -> Verdict<Option<Totals>> {
@@ -34,9 +36,7 @@ fn find_document(
     original: Numbering,
 ) -> Verdict<Totals> {
     let number = row.number(original).unwrap_or_default();
-    if let Some((day, last)) = row.date(original).zip(last_day(subject.period))
-        && day > last
-    {
+    if let Some(day) = row.date(original).filter(|day| *day > last_day(subject.period)) {
         let message = format!("Original date {} is invalid", written(day));
         return Ok(Err(GstnError::new("RET191158", message)));
     }
@@ -123,7 +123,7 @@ fn find_rates(
         .iter()
         .filter(|kept| kept.filed && kept.period < subject.period)
         .max_by_key(|kept| kept.period);
-    let reported = store::rows(connection, subject.gstin, period, base)?;
+    let reported = store::rows(connection, subject.gstin, Form::Gstr1, period, base)?;
     let originals: Vec<&Row> = match newest {
         Some(kept) => vec![&kept.row],
         None => reported
@@ -192,7 +192,7 @@ pub(super) fn meant_by_deletion(
         kept.retain(|kept| kept.period == subject.period);
         kept
     } else {
-        store::rows(connection, subject.gstin, subject.period, deletion.table)?
+        store::rows(connection, subject.gstin, subject.form, subject.period, deletion.table)?
     };
     Ok(candidates.into_iter().filter(|kept| agrees(deletion, &kept.row)).collect())
 }

@@ -3,10 +3,10 @@
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
-use super::amounts::Amount;
 use super::store::{self, KeptRow};
 use super::totals::Totals;
 use super::{GstnError, Subject, checksum};
+use crate::amounts::Amount;
 
 /// VALIDATEHSNSUM: Table 12 beside the documents it should agree with; a difference is a warning only. `None`
 /// when Table 12 is empty.

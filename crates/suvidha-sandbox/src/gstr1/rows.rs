@@ -3,9 +3,9 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use super::amounts::{Amount, decimal_text};
 use super::schema::parse_date;
 use super::tables::{Items, Key, Numbering, TABLES, Table};
+use crate::amounts::{Amount, decimal_text};
 
 /// One row of one table, as sent or as kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +82,11 @@ fn upper_case(value: &Value) -> Value {
 }
 
 impl Row {
+    /// The registered recipient, who sees the row in GSTR-2A.
+    pub(super) fn recipient(&self) -> Option<&str> {
+        self.text(if self.table.is_ecom() { "rtin" } else { "ctin" })
+    }
+
     /// The value of a field, in the row or in its group.
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         self.body.get(name).or_else(|| self.group.get(name))

@@ -12,7 +12,7 @@ use super::report::ErrorReport;
 use super::rows::{Row, SentRow, single_rows};
 use super::schema;
 use super::statements::{Statement, statements};
-use super::store::{self, KeptRow, Standing};
+use super::store::{self, KeptRow};
 use super::tables::{Items, TABLES};
 use super::totals::Totals;
 use super::{Fault, GstnError, JobOutcome, JobStatus, Rules, Subject};
@@ -23,7 +23,7 @@ use super::{Fault, GstnError, JobOutcome, JobStatus, Rules, Subject};
 /// # Errors
 /// GSTN's refusal, or the database's.
 pub fn precheck_save(connection: &Connection, subject: &Subject, _payload: &Value) -> Result<(), Fault> {
-    if store::standing(connection, subject.gstin, subject.period)?.arn.is_some() {
+    if store::standing(connection, subject.gstin, subject.form, subject.period)?.filed.is_some() {
         return Err(GstnError::new("AUTH117", "GSTR1 is already filed for current period").into());
     }
     Ok(())
@@ -38,8 +38,8 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
     if let Err(error) = check_payload(subject, payload) {
         return Ok(JobOutcome::refused(&error));
     }
-    let standing = store::standing(tx, subject.gstin, subject.period)?;
-    if standing.arn.is_some() {
+    let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
+    if standing.filed.is_some() {
         return Ok(JobOutcome::refused(&GstnError::new(
             "RET191183",
             "GSTR1 is already filed for the period",
@@ -52,7 +52,7 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
     }
     let outcome = tally.outcome();
     if outcome.status != JobStatus::Error {
-        store::put_standing(tx, subject, &Standing::default())?;
+        store::take_readiness(tx, subject)?;
     }
     Ok(outcome)
 }
@@ -182,7 +182,9 @@ fn put(tx: &Transaction, subject: &Subject, row: &Row, original: Option<Totals>)
     let mut merged = row.clone();
     let same_key = store::with_key(tx, subject.gstin, row.table, &row.key())?;
     let mut original = original;
-    if let Some(kept) = same_key.into_iter().find(|kept| kept.period == subject.period) {
+    if let Some(kept) =
+        same_key.into_iter().find(|kept| kept.form == subject.form && kept.period == subject.period)
+    {
         let sent: Vec<_> = row.items().iter().map(|item| item.rate).collect();
         let mut earlier = kept.row;
         retain_items(&mut earlier, |rate| !sent.contains(&rate));
@@ -195,7 +197,7 @@ fn put(tx: &Transaction, subject: &Subject, row: &Row, original: Option<Totals>)
     store::put(tx, subject, &merged, original)
 }
 
-fn retain_items(row: &mut Row, keep: impl Fn(super::amounts::Amount) -> bool) {
+fn retain_items(row: &mut Row, keep: impl Fn(crate::amounts::Amount) -> bool) {
     let mut keeps = row.items().into_iter().map(|item| keep(item.rate)).collect::<Vec<_>>().into_iter();
     if let Some(Value::Array(items)) = row.body.get_mut("itms") {
         items.retain(|_| keeps.next().unwrap_or(true));
@@ -212,7 +214,7 @@ fn append_items(row: &mut Row, other: &Row) {
 /// By rate, so that the order in which rates were sent leaves no trace.
 fn sort_items(row: &mut Row) {
     if let Some(Value::Array(items)) = row.body.get_mut("itms") {
-        items.sort_by_key(|item| item.get("rt").map(super::amounts::Amount::read));
+        items.sort_by_key(|item| item.get("rt").map(crate::amounts::Amount::read));
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use super::amounts::decimal_text;
 use super::notation::{self, Field, Notation, Numeric, Shape, Text};
+use crate::amounts::decimal_text;
 
 static SAVE: LazyLock<Notation> =
     LazyLock::new(|| notation::parse(include_str!("save.schema")).expect("save.schema follows its notation"));

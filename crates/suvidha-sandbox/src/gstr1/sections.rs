@@ -58,7 +58,7 @@ pub fn section(
     let filter = Filter::read(query)?;
     let mut parts = Vec::new();
     for table in tables.filter(|table| filter.wants_part(table)) {
-        let mut rows = store::rows(connection, subject.gstin, subject.period, table)?;
+        let mut rows = store::rows(connection, subject.gstin, subject.form, subject.period, table)?;
         rows.retain(|kept| filter.wants(kept));
         parts.push((table, rows));
     }
@@ -201,7 +201,7 @@ mod tests {
                 values.sort_by_key(ToString::to_string);
                 values.into()
             }
-            Value::Number(_) => super::super::amounts::Amount::read(value).to_json(),
+            Value::Number(_) => crate::amounts::Amount::read(value).to_json(),
             other => other.clone(),
         }
     }

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::amounts::Amount;
 use super::rows::{Row, SentRow, rows_of};
 use super::tables::Table;
 use super::{GstnError, Subject, taxes};
+use crate::amounts::Amount;
 
 /// Unit quantity codes (gstn.md section 5, C). `NA` is for services alone.
 const UNITS: [&str; 46] = [

@@ -1,15 +1,14 @@
 //! The life of a return: not filed → ready to file → filed (gst-engine.md 1.1).
 
-use gstn::{Gstin, ReturnPeriod};
-use jiff::civil::Date;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
-use super::documents::{first_day, last_day};
 use super::reconcile::check_completeness;
-use super::store::{self, Standing};
+use super::store;
 use super::summary::current_checksum;
 use super::{Fault, GstnError, JobOutcome, Rules, Subject};
+use crate::calendar::{first_day, last_day};
+use crate::filed::{self, Filed};
 
 /// Where a return stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,23 +18,7 @@ pub enum ReturnState {
     /// Proceeded to file; the summary is fixed until the next save.
     ReadyToFile,
     /// Filed for good.
-    Filed {
-        /// The acknowledgement number.
-        arn: String,
-        /// The date of filing in India.
-        on: Date,
-    },
-}
-
-/// A filed return, for RETTRACK.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FiledReturn {
-    /// The tax period.
-    pub period: ReturnPeriod,
-    /// The acknowledgement number.
-    pub arn: String,
-    /// The date of filing in India.
-    pub on: Date,
+    Filed(Filed),
 }
 
 /// Where the return stands.
@@ -43,9 +26,9 @@ pub struct FiledReturn {
 /// # Errors
 /// Only those of the database.
 pub fn status(connection: &Connection, subject: &Subject) -> rusqlite::Result<ReturnState> {
-    let standing = store::standing(connection, subject.gstin, subject.period)?;
-    Ok(match (standing.arn, standing.summary_chksum) {
-        (Some(arn), _) => ReturnState::Filed { arn, on: day(standing.filed_on.as_deref()) },
+    let standing = store::standing(connection, subject.gstin, subject.form, subject.period)?;
+    Ok(match (standing.filed, standing.summary_chksum) {
+        (Some(filed), _) => ReturnState::Filed(filed),
         (None, Some(_)) => ReturnState::ReadyToFile,
         (None, None) => ReturnState::NotFiled,
     })
@@ -56,14 +39,14 @@ pub fn status(connection: &Connection, subject: &Subject) -> rusqlite::Result<Re
 /// # Errors
 /// Only those of the database; a filed return gives an outcome with RET191183.
 pub fn reset(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome> {
-    if store::standing(tx, subject.gstin, subject.period)?.arn.is_some() {
+    if store::standing(tx, subject.gstin, subject.form, subject.period)?.filed.is_some() {
         return Ok(JobOutcome::refused(&GstnError::new(
             "RET191183",
             "GSTR1 is already filed for the period",
         )));
     }
     store::clear(tx, subject)?;
-    store::put_standing(tx, subject, &Standing::default())?;
+    store::take_readiness(tx, subject)?;
     Ok(JobOutcome::processed())
 }
 
@@ -78,8 +61,8 @@ pub fn precheck_proceed_to_file(
     subject: &Subject,
     isnil: bool,
 ) -> Result<(), Fault> {
-    let standing = store::standing(connection, subject.gstin, subject.period)?;
-    if standing.arn.is_some() {
+    let standing = store::standing(connection, subject.gstin, subject.form, subject.period)?;
+    if standing.filed.is_some() {
         return Err(GstnError::new("RET00009", "The return is already filed").into());
     }
     if standing.summary_chksum.is_some() {
@@ -98,8 +81,8 @@ pub fn precheck_proceed_to_file(
 
 /// Returns began with GST and with the registration, and the period must have begun.
 fn has_a_return(subject: &Subject) -> bool {
-    let begun = first_day(subject.period).is_some_and(|first| first <= subject.today);
-    let registered = last_day(subject.period).is_some_and(|last| last >= subject.registered_on);
+    let begun = first_day(subject.period) <= subject.today;
+    let registered = last_day(subject.period) >= subject.registered_on;
     begun && registered && Rules::is_under_gst(subject.period)
 }
 
@@ -118,8 +101,7 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
         return Ok(JobOutcome::refused(&error));
     }
     let chksum = current_checksum(tx, subject)?;
-    let standing = Standing { summary_chksum: Some(chksum), nil: isnil, ..Standing::default() };
-    store::put_standing(tx, subject, &standing)?;
+    store::put_ready(tx, subject, &chksum, isnil)?;
     Ok(JobOutcome::processed())
 }
 
@@ -129,7 +111,7 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
 /// # Errors
 /// GSTN's refusal, or the database's.
 pub fn precheck_file(connection: &Connection, subject: &Subject) -> Result<(), Fault> {
-    if store::standing(connection, subject.gstin, subject.period)?.arn.is_some() {
+    if store::standing(connection, subject.gstin, subject.form, subject.period)?.filed.is_some() {
         return Err(GstnError::new("RT_FIL_02", "GSTR1 is already filed").into());
     }
     Ok(())
@@ -143,7 +125,7 @@ pub fn precheck_file(connection: &Connection, subject: &Subject) -> Result<(), F
 /// RTN_FIL_30 the summary of another return; or the database's.
 pub fn file(tx: &Transaction, subject: &Subject, summary: &Value, arn: &str) -> Result<(), Fault> {
     precheck_file(tx, subject)?;
-    let standing = store::standing(tx, subject.gstin, subject.period)?;
+    let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
     let current = current_checksum(tx, subject)?;
     if standing.summary_chksum.as_ref() != Some(&current) {
         return Err(
@@ -152,9 +134,7 @@ pub fn file(tx: &Transaction, subject: &Subject, summary: &Value, arn: &str) -> 
     }
     check_signed(subject, summary, &current)?;
     may_be_filed(tx, subject)??;
-    let filed = Standing { arn: Some(arn.to_owned()), filed_on: Some(subject.today.to_string()), ..standing };
-    store::put_standing(tx, subject, &filed)?;
-    Ok(())
+    Ok(filed::record(tx, subject.gstin, subject.form, subject.period, arn, subject.today)?)
 }
 
 fn check_signed(subject: &Subject, summary: &Value, current: &str) -> Result<(), GstnError> {
@@ -182,27 +162,12 @@ fn may_be_filed(connection: &Connection, subject: &Subject) -> rusqlite::Result<
     let Some(before) = subject.period.previous().filter(|_| subject.rules.previous_return_first) else {
         return Ok(Ok(()));
     };
-    let was_due =
-        Rules::is_under_gst(before) && last_day(before).is_some_and(|last| last >= subject.registered_on);
-    if was_due && store::standing(connection, subject.gstin, before)?.arn.is_none() {
+    let was_due = Rules::is_under_gst(before) && last_day(before) >= subject.registered_on;
+    if was_due && store::standing(connection, subject.gstin, subject.form, before)?.filed.is_none() {
         let message = format!("GSTR1 of the previous period {before} is not filed");
         return Ok(Err(GstnError::new("RET192409", message)));
     }
     Ok(Ok(()))
-}
-
-/// Every filed GSTR-1 of a taxpayer, in the order of periods.
-///
-/// # Errors
-/// Only those of the database.
-pub fn filed_returns(connection: &Connection, gstin: &Gstin) -> rusqlite::Result<Vec<FiledReturn>> {
-    let filed = store::filed(connection, gstin)?;
-    Ok(filed.into_iter().map(|(period, arn, on)| FiledReturn { period, arn, on: day(Some(&on)) }).collect())
-}
-
-/// Dates are written by us alone.
-fn day(text: Option<&str>) -> Date {
-    text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -245,12 +210,12 @@ mod tests {
         assert_eq!(refused_at_once(&books, false), Some("RET00003"));
         assert_eq!(codes(&books.proceed("072025", false)), ["RET00003"]);
         assert_eq!(books.try_file("072025", &early), Ok(()));
-        assert!(matches!(books.status("072025"), ReturnState::Filed { on, .. } if on == books.today));
+        assert!(matches!(books.status("072025"), ReturnState::Filed(filed) if filed.on == books.today));
         assert_eq!(refused_at_once(&books, false), Some("RET00009"));
         assert_eq!(books.try_file("072025", &early), Err("RT_FIL_02"));
         assert_eq!(codes(&books.reset("072025")), ["RET191183"]);
         assert_eq!(books.summary("072025", false), Some(early), "a filed summary stands");
-        let filed = filed_returns(&books.connection, &books.gstin).unwrap();
+        let filed = filed::of(&books.connection, &books.gstin).unwrap();
         assert_eq!(
             filed.iter().map(|row| row.period).collect::<Vec<_>>(),
             [period("062025"), period("072025")]

@@ -11,6 +11,8 @@ use super::checksum;
 use super::rows::Row;
 use super::tables::Table;
 use super::totals::Totals;
+use crate::filed::{self, Filed};
+use crate::forms::Form;
 
 /// Creates what the engine keeps, unless it is there.
 ///
@@ -20,19 +22,20 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS gstr1_return (
              gstin TEXT NOT NULL,
+             form TEXT NOT NULL,               -- R1 or R1A
              period TEXT NOT NULL,
              summary_chksum TEXT,              -- of the summary fixed by proceed-to-file
              nil INTEGER NOT NULL DEFAULT 0,   -- proceeded to file as a nil return
-             arn TEXT,
-             filed_on TEXT,
-             PRIMARY KEY (gstin, period)
+             PRIMARY KEY (gstin, form, period)
          ) STRICT, WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS gstr1_row (
              gstin TEXT NOT NULL,
+             form TEXT NOT NULL,               -- R1 or R1A
              period TEXT NOT NULL,
              section TEXT NOT NULL,
              part TEXT NOT NULL,
              key TEXT NOT NULL,
+             recipient TEXT,                   -- the GSTIN that may claim credit, where there is one
              series TEXT,                      -- 'invoice' or 'note'
              number TEXT,                      -- in upper case
              shared TEXT NOT NULL,             -- JSON: the fields of the group
@@ -41,11 +44,14 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
              original TEXT,                    -- JSON: the totals of the row that this one amends
              chksum TEXT NOT NULL,
              changed_on TEXT NOT NULL,         -- yyyy-mm-dd in India
-             PRIMARY KEY (gstin, period, section, part, key)
+             PRIMARY KEY (gstin, form, period, section, part, key)
          ) STRICT;
          CREATE INDEX IF NOT EXISTS gstr1_row_by_number ON gstr1_row (gstin, series, number);
-         CREATE INDEX IF NOT EXISTS gstr1_row_by_key ON gstr1_row (gstin, section, part, key);",
-    )
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_key ON gstr1_row (gstin, section, part, key);
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_recipient ON gstr1_row (recipient, period)
+             WHERE recipient IS NOT NULL;",
+    )?;
+    filed::create_table(connection)
 }
 
 /// A row as it is kept.
@@ -53,6 +59,7 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) struct KeptRow {
     pub(super) row: Row,
     pub(super) key: String,
+    pub(super) form: Form,
     pub(super) period: ReturnPeriod,
     /// In a return that is filed.
     pub(super) filed: bool,
@@ -62,8 +69,8 @@ pub(super) struct KeptRow {
 }
 
 const SELECT: &str = "SELECT section, part, key, period, shared, body, flag, original, chksum, changed_on,
-        EXISTS (SELECT 1 FROM gstr1_return
-                WHERE gstin = r.gstin AND period = r.period AND arn IS NOT NULL)
+        EXISTS (SELECT 1 FROM filed_returns
+                WHERE gstin = r.gstin AND form = r.form AND period = r.period), form
      FROM gstr1_row r ";
 const WITH_KEY: &str = "WHERE gstin = ?1 AND section = ?2 AND part = ?3 AND key = ?4";
 const WITH_NUMBER: &str = "WHERE gstin = ?1 AND series = ?2 AND number = ?3";
@@ -72,13 +79,14 @@ const WITH_NUMBER: &str = "WHERE gstin = ?1 AND series = ?2 AND number = ?3";
 pub(super) fn rows(
     connection: &Connection,
     gstin: &Gstin,
+    form: Form,
     period: ReturnPeriod,
     table: &Table,
 ) -> rusqlite::Result<Vec<KeptRow>> {
     select(
         connection,
-        "WHERE gstin = ?1 AND period = ?2 AND section = ?3 AND part = ?4 ORDER BY key",
-        params![gstin.as_str(), period.to_string(), table.section, table.part],
+        "WHERE gstin = ?1 AND form = ?2 AND period = ?3 AND section = ?4 AND part = ?5 ORDER BY key",
+        params![gstin.as_str(), form.as_str(), period.to_string(), table.section, table.part],
     )
 }
 
@@ -86,8 +94,8 @@ pub(super) fn rows(
 pub(super) fn all_rows(connection: &Connection, subject: &Subject) -> rusqlite::Result<Vec<KeptRow>> {
     select(
         connection,
-        "WHERE gstin = ?1 AND period = ?2 ORDER BY section, part, key",
-        params![subject.gstin.as_str(), subject.period.to_string()],
+        "WHERE gstin = ?1 AND form = ?2 AND period = ?3 ORDER BY section, part, key",
+        params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string()],
     )
 }
 
@@ -127,15 +135,18 @@ pub(super) fn put(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO gstr1_row
-                 (gstin, period, section, part, key, series, number, shared, body, flag, original, chksum, changed_on)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 (gstin, form, period, section, part, key, recipient, series, number, shared, body, flag, original,
+                  chksum, changed_on)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             subject.gstin.as_str(),
+            subject.form.as_str(),
             subject.period.to_string(),
             row.table.section,
             row.table.part,
             row.key(),
+            row.recipient(),
             series,
             number,
             Value::Object(row.group.clone()).to_string(),
@@ -156,8 +167,16 @@ pub(super) fn delete(
 ) -> rusqlite::Result<()> {
     execute(
         connection,
-        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2 AND section = ?3 AND part = ?4 AND key = ?5",
-        params![subject.gstin.as_str(), subject.period.to_string(), table.section, table.part, key],
+        "DELETE FROM gstr1_row
+         WHERE gstin = ?1 AND form = ?2 AND period = ?3 AND section = ?4 AND part = ?5 AND key = ?6",
+        params![
+            subject.gstin.as_str(),
+            subject.form.as_str(),
+            subject.period.to_string(),
+            table.section,
+            table.part,
+            key
+        ],
     )
 }
 
@@ -168,16 +187,16 @@ pub(super) fn clear_section(
 ) -> rusqlite::Result<()> {
     execute(
         connection,
-        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2 AND section = ?3",
-        params![subject.gstin.as_str(), subject.period.to_string(), section],
+        "DELETE FROM gstr1_row WHERE gstin = ?1 AND form = ?2 AND period = ?3 AND section = ?4",
+        params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string(), section],
     )
 }
 
 pub(super) fn clear(connection: &Connection, subject: &Subject) -> rusqlite::Result<()> {
     execute(
         connection,
-        "DELETE FROM gstr1_row WHERE gstin = ?1 AND period = ?2",
-        params![subject.gstin.as_str(), subject.period.to_string()],
+        "DELETE FROM gstr1_row WHERE gstin = ?1 AND form = ?2 AND period = ?3",
+        params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string()],
     )
 }
 
@@ -186,67 +205,54 @@ pub(super) fn clear(connection: &Connection, subject: &Subject) -> rusqlite::Res
 pub(super) struct Standing {
     pub(super) summary_chksum: Option<String>,
     pub(super) nil: bool,
-    pub(super) arn: Option<String>,
-    /// yyyy-mm-dd
-    pub(super) filed_on: Option<String>,
+    pub(super) filed: Option<Filed>,
 }
 
 pub(super) fn standing(
     connection: &Connection,
     gstin: &Gstin,
+    form: Form,
     period: ReturnPeriod,
 ) -> rusqlite::Result<Standing> {
     let found = connection
         .prepare_cached(
-            "SELECT summary_chksum, nil, arn, filed_on FROM gstr1_return WHERE gstin = ?1 AND period = ?2",
+            "SELECT summary_chksum, nil FROM gstr1_return WHERE gstin = ?1 AND form = ?2 AND period = ?3",
         )?
-        .query_row(params![gstin.as_str(), period.to_string()], |row| {
-            Ok(Standing {
-                summary_chksum: row.get(0)?,
-                nil: row.get(1)?,
-                arn: row.get(2)?,
-                filed_on: row.get(3)?,
-            })
+        .query_row(params![gstin.as_str(), form.as_str(), period.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
-    Ok(found.unwrap_or_default())
+    let (summary_chksum, nil) = found.unwrap_or_default();
+    Ok(Standing { summary_chksum, nil, filed: filed::find(connection, gstin, form, period)? })
 }
 
-pub(super) fn put_standing(
+/// Fixes the summary of a return that may be filed now.
+pub(super) fn put_ready(
     connection: &Connection,
     subject: &Subject,
-    standing: &Standing,
+    summary_chksum: &str,
+    nil: bool,
 ) -> rusqlite::Result<()> {
     execute(
         connection,
-        "INSERT OR REPLACE INTO gstr1_return (gstin, period, summary_chksum, nil, arn, filed_on)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO gstr1_return (gstin, form, period, summary_chksum, nil) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
             subject.gstin.as_str(),
+            subject.form.as_str(),
             subject.period.to_string(),
-            standing.summary_chksum,
-            standing.nil,
-            standing.arn,
-            standing.filed_on,
+            summary_chksum,
+            nil
         ],
     )
 }
 
-/// Period, ARN and filing date (yyyy-mm-dd) of every filed return.
-pub(super) fn filed(
-    connection: &Connection,
-    gstin: &Gstin,
-) -> rusqlite::Result<Vec<(ReturnPeriod, String, String)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT period, arn, filed_on FROM gstr1_return WHERE gstin = ?1 AND arn IS NOT NULL",
-    )?;
-    let mut rows = statement.query([gstin.as_str()])?;
-    let mut filed = Vec::new();
-    while let Some(row) = rows.next()? {
-        filed.push((period_at(row, 0)?, row.get(1)?, row.get::<_, Option<String>>(2)?.unwrap_or_default()));
-    }
-    filed.sort_unstable();
-    Ok(filed)
+/// The return is to be proceeded to file anew.
+pub(super) fn take_readiness(connection: &Connection, subject: &Subject) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "DELETE FROM gstr1_return WHERE gstin = ?1 AND form = ?2 AND period = ?3",
+        params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string()],
+    )
 }
 
 fn select(
@@ -275,6 +281,7 @@ fn collect(statement: &mut Statement, parameters: impl Params) -> rusqlite::Resu
                 flag: row.get(6)?,
             },
             key: row.get(2)?,
+            form: Form::read(&row.get::<_, String>(11)?).unwrap_or(Form::Gstr1),
             period: period_at(row, 3)?,
             filed: row.get(10)?,
             original: original.map(|object| Totals::read("ttl", &object)),

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
-use super::amounts::Amount;
 use super::store::{self, KeptRow};
 use super::totals::Totals;
 use super::{Subject, checksum};
+use crate::amounts::Amount;
 
 /// How a section is broken down.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ const SECTIONS: [(&str, &str, Parts); 23] = [
 /// Only those of the database.
 pub fn summary(connection: &Connection, subject: &Subject, long: bool) -> rusqlite::Result<Option<Value>> {
     let rows = store::all_rows(connection, subject)?;
-    let standing = store::standing(connection, subject.gstin, subject.period)?;
-    if rows.is_empty() && standing.summary_chksum.is_none() && standing.arn.is_none() {
+    let standing = store::standing(connection, subject.gstin, subject.form, subject.period)?;
+    if rows.is_empty() && standing.summary_chksum.is_none() && standing.filed.is_none() {
         return Ok(None);
     }
     let (chksum, mut sections) = sections(subject, &rows, long);

@@ -3,11 +3,11 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use super::amounts::Amount;
 use super::documents;
 use super::rows::{Item, Row};
 use super::tables::Items;
 use super::{GstnError, Subject};
+use crate::amounts::Amount;
 
 /// What a supply may bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

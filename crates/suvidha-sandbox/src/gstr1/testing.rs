@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{
-    Fault, GstnError, JobOutcome, JobStatus, ReturnState, Rules, SectionQuery, Subject, create_tables, file,
-    proceed_to_file, reset, save, section, status, summary,
+    Fault, Form, GstnError, JobOutcome, JobStatus, ReturnState, Rules, SectionQuery, Subject, create_tables,
+    file, proceed_to_file, reset, save, section, status, summary,
 };
 
 /// The supplier, in Maharashtra.
@@ -54,6 +54,7 @@ impl Books {
     pub(super) fn subject(&self, period: &str) -> Subject<'_> {
         Subject {
             gstin: &self.gstin,
+            form: Form::Gstr1,
             period: self::period(period),
             today: self.today,
             registered_on: self.registered_on,

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::amounts::Amount;
 use super::rows::{Item, Row};
+use crate::amounts::Amount;
 
 /// The columns of a summary. `value` is the value of the documents; where a table has none it is taxable value
 /// plus tax, as real summaries show for Table 7.

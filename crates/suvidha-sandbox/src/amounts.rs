@@ -10,45 +10,45 @@ use serde_json::{Map, Number, Value};
 /// A JSON number is read by its shortest decimal text; decimals after the second are rounded half away from
 /// zero. That is what "rounding" means everywhere in this engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Amount(i128);
+pub(crate) struct Amount(i128);
 
 impl Amount {
-    pub(super) const ZERO: Self = Self(0);
-    /// What one line of tax may be off by: one rupee [I, gstn.md 5].
-    pub(super) const ONE_RUPEE: Self = Self(100);
+    pub(crate) const ZERO: Self = Self(0);
+    /// What one line of tax may be off by: one rupee (inferred).
+    pub(crate) const ONE_RUPEE: Self = Self(100);
 
-    pub(super) const fn rupees(rupees: i64) -> Self {
+    pub(crate) const fn rupees(rupees: i64) -> Self {
         Self(rupees as i128 * 100)
     }
 
-    pub(super) const fn from_hundredths(hundredths: i128) -> Self {
+    pub(crate) const fn from_hundredths(hundredths: i128) -> Self {
         Self(hundredths)
     }
 
-    pub(super) const fn hundredths(self) -> i128 {
+    pub(crate) const fn hundredths(self) -> i128 {
         self.0
     }
 
     /// The amount under `key`; what is absent or no number counts as nothing.
-    pub(super) fn of(object: &Map<String, Value>, key: &str) -> Self {
+    pub(crate) fn of(object: &Map<String, Value>, key: &str) -> Self {
         object.get(key).map_or(Self::ZERO, Self::read)
     }
 
-    pub(super) fn read(value: &Value) -> Self {
+    pub(crate) fn read(value: &Value) -> Self {
         value.as_number().map_or(Self::ZERO, |number| Self::parse(&decimal_text(number)))
     }
 
     /// Whether a number has no decimals after the second, so that reading it rounds nothing.
-    pub(super) fn is_exact(value: &Value) -> bool {
+    pub(crate) fn is_exact(value: &Value) -> bool {
         let text = value.as_number().map(decimal_text).unwrap_or_default();
         text.split_once('.').is_none_or(|(_, decimals)| decimals.len() <= 2)
     }
 
-    pub(super) fn is_zero(self) -> bool {
+    pub(crate) fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    pub(super) fn abs(self) -> Self {
+    pub(crate) fn abs(self) -> Self {
         Self(self.0.saturating_abs())
     }
 
@@ -69,7 +69,7 @@ impl Amount {
     }
 
     /// As JSON: an integer when there are no paise.
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         if self.0 % 100 == 0
             && let Ok(rupees) = i64::try_from(self.0 / 100)
         {
@@ -83,7 +83,7 @@ impl Amount {
 }
 
 /// The shortest decimal text of a number, without an exponent; `1.0` gives `1`.
-pub(super) fn decimal_text(number: &Number) -> String {
+pub(crate) fn decimal_text(number: &Number) -> String {
     if let Some(integer) = number.as_i64() {
         integer.to_string()
     } else if let Some(integer) = number.as_u64() {

@@ -1,10 +1,10 @@
 //! Every rule that depends on a date, as a rule of the tax period, so that old and new clients can be tested
-//! against the law of their time (gst-engine.md section 0).
+//! against the law of their time.
 
 use gstn::ReturnPeriod;
 use jiff::civil::{Date, date};
 
-use super::amounts::Amount;
+use crate::amounts::Amount;
 
 /// First tax period of a rule, as (year, month).
 type From = (u16, u8);
@@ -62,30 +62,30 @@ impl Rules {
         (period.year(), period.month()) >= from
     }
 
-    pub(super) fn is_under_gst(period: ReturnPeriod) -> bool {
+    pub(crate) fn is_under_gst(period: ReturnPeriod) -> bool {
         (period.year(), period.month()) >= GST
     }
 
     /// The value an invoice must exceed to be reported as B2CL.
-    pub(super) fn b2cl_threshold(&self, period: ReturnPeriod) -> Amount {
+    pub(crate) fn b2cl_threshold(&self, period: ReturnPeriod) -> Amount {
         Amount::rupees(if self.since(B2CL_ONE_LAKH, period) { 100_000 } else { 250_000 })
     }
 
     /// `hsn_b2b` and `hsn_b2c` instead of `hsn.data`; checks between tables at proceed-to-file.
-    pub(super) fn hsn_is_split(&self, period: ReturnPeriod) -> bool {
+    pub(crate) fn hsn_is_split(&self, period: ReturnPeriod) -> bool {
         self.since(HSN_PHASE_3, period)
     }
 
-    pub(super) fn documents_issued_are_mandatory(&self, period: ReturnPeriod) -> bool {
+    pub(crate) fn documents_issued_are_mandatory(&self, period: ReturnPeriod) -> bool {
         self.since(HSN_PHASE_3, period)
     }
 
     /// From phase 2 on a description does not replace the HSN code.
-    pub(super) fn hsn_is_mandatory(&self, period: ReturnPeriod) -> bool {
+    pub(crate) fn hsn_is_mandatory(&self, period: ReturnPeriod) -> bool {
         self.since(HSN_PHASE_2, period)
     }
 
-    pub(super) fn least_hsn_digits(&self, period: ReturnPeriod, above_five_crore: bool) -> usize {
+    pub(crate) fn least_hsn_digits(&self, period: ReturnPeriod, above_five_crore: bool) -> usize {
         match (self.since(HSN_PHASE_2, period), above_five_crore) {
             (false, _) => 2,
             (true, false) => 4,
@@ -95,7 +95,7 @@ impl Rules {
 
     /// Whether `rate` (hundredths of a percent) is in the rate list for a document of `day`, or for a row
     /// that has no day of its own.
-    pub(super) fn knows_rate(&self, rate: i128, period: ReturnPeriod, day: Option<Date>) -> bool {
+    pub(crate) fn knows_rate(&self, rate: i128, period: ReturnPeriod, day: Option<Date>) -> bool {
         let has_forty = match day {
             Some(day) if self.as_of.is_none() => day >= FORTY_PERCENT,
             _ => self.since((2025, 9), period),
@@ -104,7 +104,7 @@ impl Rules {
     }
 
     /// Whether a place of supply of the right form existed then. 28 was Andhra Pradesh before the division.
-    pub(super) fn knows_state(&self, code: &str, period: ReturnPeriod) -> bool {
+    pub(crate) fn knows_state(&self, code: &str, period: ReturnPeriod) -> bool {
         match code {
             "25" => !self.since(STATE_25_MERGED, period),
             "28" => false,
@@ -113,7 +113,7 @@ impl Rules {
     }
 
     /// Whether a GSTR-1 of `period` may no longer be filed.
-    pub(super) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
+    pub(crate) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
         self.three_year_bar
             && today >= THREE_YEAR_BAR
             && three_years_after_due(period).is_some_and(|day| today > day)
