@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use gstn::{Environment, ReturnPeriod, SecretString};
 use serde::Deserialize;
 
+use crate::rules::Rules;
+
 /// The settings of a sandbox. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +48,8 @@ pub struct Config {
     pub strict_period_header: bool,
     /// Judge every return by the rules of this tax period (`MMYYYY`); by those of its own period when left out.
     pub rules_as_of: Option<ReturnPeriod>,
+    /// Which rules hold; all of them by default.
+    pub rules: Rules,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
     /// How many received calls the management port remembers.
@@ -72,6 +76,7 @@ impl Default for Config {
             evc_sign_check: true,
             strict_period_header: false,
             rules_as_of: None,
+            rules: Rules::default(),
             max_body_bytes: 16 * 1024 * 1024,
             remembered_calls: 10_000,
         }

@@ -18,6 +18,7 @@ mod certificate;
 mod clock;
 mod config;
 mod db;
+mod duties;
 mod fault;
 mod filed;
 mod filing;
@@ -41,6 +42,7 @@ mod taxpayers;
 
 pub use config::{AtSessionLimit, ClientCredentials, Config, Latency, PublicUser, WhileProcessing};
 pub use forms::{Form, Frequency};
+pub use rules::Rules;
 pub use server::{Running, Sandbox, SandboxError};
 pub use taxpayers::{
     Balances, CashBalance, HeadAmounts, MinorHeads, NewTaxpayer, Registration, Scheme, Taxpayer,

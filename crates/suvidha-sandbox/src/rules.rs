@@ -3,6 +3,7 @@
 
 use gstn::ReturnPeriod;
 use jiff::civil::{Date, date};
+use serde::Deserialize;
 
 use crate::amounts::Amount;
 
@@ -19,6 +20,14 @@ const B2CL_ONE_LAKH: From = (2024, 8);
 const HSN_PHASE_3: From = (2025, 5);
 /// Daman and Diu (25) became part of 26. K
 const STATE_25_MERGED: From = (2020, 8);
+/// Quarterly returns with monthly payment, and the IFF; Rule 59(6) as of notification 1/2021. A
+const QRMP: From = (2021, 1);
+/// One missing GSTR-3B bars GSTR-1, no longer two (notification 35/2021). A
+const ONE_GSTR3B_BARS: From = (2022, 1);
+/// GSTR-1 in the order of periods: s.37(4), by the Finance Act 2022. A
+const GSTR1_IN_ORDER: From = (2022, 10);
+/// GSTR-1A (notification 12/2024). A
+const GSTR1A: From = (2024, 8);
 /// The 40 % rate, for documents from this day and for rate rows of this month. K
 const FORTY_PERCENT: Date = date(2025, 9, 22);
 /// From this day no return may be filed three years after it was due. A
@@ -28,13 +37,14 @@ const THREE_YEAR_BAR: Date = date(2025, 12, 1);
 const RATES: [i128; 12] = [0, 10, 25, 100, 150, 300, 500, 600, 750, 1200, 1800, 2800];
 const FORTY: i128 = 4000;
 
-/// Which rules hold. The default has everything on but [`Rules::previous_return_first`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which rules hold. The default has everything on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// Apply the rules of this tax period, whatever the period of the return.
+    #[serde(skip)]
     pub as_of: Option<ReturnPeriod>,
-    /// Proceed to file only when GSTR-1 of the month before is filed. Off: a fresh sandbox has no past, and
-    /// GSTR-3B, on which rule 59(6) turns, is not simulated.
+    /// File returns in their order: s.37(4), s.39(10) and Rule 59(6).
     pub previous_return_first: bool,
     /// No filing three years after the due date (from December 2025).
     pub three_year_bar: bool,
@@ -48,7 +58,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             as_of: None,
-            previous_return_first: false,
+            previous_return_first: true,
             three_year_bar: true,
             amendments_need_original: true,
             check_tax_amounts: true,
@@ -110,6 +120,30 @@ impl Rules {
             "28" => false,
             _ => true,
         }
+    }
+
+    /// Whether GSTR-1 of `period` may be filed only after the GSTR-1 before it: s.37(4).
+    pub(crate) fn gstr1_follows_gstr1(&self, period: ReturnPeriod) -> bool {
+        self.previous_return_first && self.since(GSTR1_IN_ORDER, period)
+    }
+
+    /// How many GSTR-3B in a row, up to the one before `period`, must be missing to bar GSTR-1: Rule 59(6).
+    pub(crate) fn unfiled_gstr3b_that_block(&self, period: ReturnPeriod) -> u8 {
+        match (self.previous_return_first, self.since(ONE_GSTR3B_BARS, period), self.since(QRMP, period)) {
+            (true, true, _) => 1,
+            (true, false, true) => 2,
+            _ => 0,
+        }
+    }
+
+    /// Whether there is an invoice furnishing facility for quarterly filers.
+    pub(crate) fn has_iff(&self, period: ReturnPeriod) -> bool {
+        self.since(QRMP, period)
+    }
+
+    /// Whether there is a GSTR-1A.
+    pub(crate) fn has_gstr1a(&self, period: ReturnPeriod) -> bool {
+        self.since(GSTR1A, period)
     }
 
     /// Whether a GSTR-1 of `period` may no longer be filed.
@@ -174,6 +208,20 @@ mod tests {
         assert!(rules.is_barred(period("112022"), date(2025, 12, 12)));
         assert!(!rules.is_barred(period("012018"), date(2025, 11, 30)), "the bar did not exist yet");
         assert!(!Rules { three_year_bar: false, ..rules }.is_barred(period("012018"), date(2026, 1, 1)));
+    }
+
+    #[test]
+    fn the_order_of_filing_by_its_dates() {
+        let rules = Rules::default();
+        assert!(!rules.gstr1_follows_gstr1(period("092022")) && rules.gstr1_follows_gstr1(period("102022")));
+        for (month, missing) in [("122020", 0), ("012021", 2), ("122021", 2), ("012022", 1)] {
+            assert_eq!(rules.unfiled_gstr3b_that_block(period(month)), missing, "{month}");
+        }
+        let off = Rules { previous_return_first: false, ..rules };
+        assert!(!off.gstr1_follows_gstr1(period("102022")));
+        assert_eq!(off.unfiled_gstr3b_that_block(period("012022")), 0);
+        assert!(!rules.has_iff(period("122020")) && rules.has_iff(period("012021")));
+        assert!(!rules.has_gstr1a(period("072024")) && rules.has_gstr1a(period("082024")));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Simulator {
 
     /// The rules in force.
     pub(crate) fn rules(&self) -> Rules {
-        Rules { as_of: self.config.rules_as_of, ..Rules::default() }
+        Rules { as_of: self.config.rules_as_of, ..self.config.rules }
     }
 
     /// A return of a taxpayer, as it is to be judged today.

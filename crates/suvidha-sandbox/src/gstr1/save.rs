@@ -16,6 +16,7 @@ use super::store::{self, KeptRow};
 use super::tables::{Items, TABLES};
 use super::totals::Totals;
 use super::{Fault, GstnError, JobOutcome, JobStatus, Rules, Subject};
+use crate::duties;
 
 /// The fault that is answered at once, before a reference id is given out: the return is filed already
 /// (AUTH117). That the payload belongs to the headers is for the caller to check; [`save`] checks it again.
@@ -53,6 +54,7 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
     let outcome = tally.outcome();
     if outcome.status != JobStatus::Error {
         store::take_readiness(tx, subject)?;
+        duties::begin(tx, subject.gstin, subject.period)?;
     }
     Ok(outcome)
 }

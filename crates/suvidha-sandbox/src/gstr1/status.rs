@@ -8,6 +8,7 @@ use super::store;
 use super::summary::current_checksum;
 use super::{Fault, GstnError, JobOutcome, Rules, Subject};
 use crate::calendar::{first_day, last_day};
+use crate::duties;
 use crate::filed::{self, Filed};
 
 /// Where a return stands.
@@ -102,6 +103,7 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
     }
     let chksum = current_checksum(tx, subject)?;
     store::put_ready(tx, subject, &chksum, isnil)?;
+    duties::begin(tx, subject.gstin, subject.period)?;
     Ok(JobOutcome::processed())
 }
 
@@ -152,19 +154,18 @@ fn check_signed(subject: &Subject, summary: &Value, current: &str) -> Result<(),
     Ok(())
 }
 
-/// Bars on filing that look at other returns or at the calendar: the three-year bar (A, code I) and the return
-/// of the month before (gst-engine.md 1.4, K).
+/// Bars on filing that look at other returns or at the calendar: the three-year bar (A, code I) and the returns
+/// before.
 fn may_be_filed(connection: &Connection, subject: &Subject) -> rusqlite::Result<Result<(), GstnError>> {
     if subject.rules.is_barred(subject.period, subject.today) {
         let message = "Filing is barred: three years have passed since the due date";
         return Ok(Err(GstnError::new("RET12590", message)));
     }
-    let Some(before) = subject.period.previous().filter(|_| subject.rules.previous_return_first) else {
-        return Ok(Ok(()));
-    };
-    let was_due = Rules::is_under_gst(before) && last_day(before) >= subject.registered_on;
-    if was_due && store::standing(connection, subject.gstin, subject.form, before)?.filed.is_none() {
-        let message = format!("GSTR1 of the previous period {before} is not filed");
+    let rules = &subject.rules;
+    if let Some((form, period)) =
+        duties::missing_before_gstr1(connection, rules, subject.gstin, subject.period)?
+    {
+        let message = format!("{} of the previous period {period} is not filed", form.long_name());
         return Ok(Err(GstnError::new("RET192409", message)));
     }
     Ok(Ok(()))
@@ -298,14 +299,16 @@ mod tests {
     }
 
     #[test]
-    fn the_previous_return_comes_first_where_that_rule_is_on() {
+    fn the_previous_returns_come_first_unless_that_rule_is_off() {
         let mut books = Books::new();
         books.rules.previous_return_first = true;
-        books.save("072025", &every_section());
-        assert_eq!(codes(&books.proceed("072025", false)), ["RET192409"]);
-        books.registered_on = jiff::civil::date(2025, 6, 1);
         assert_eq!(books.save("062025", &june()), processed());
+        books.save_july(&every_section());
+        assert_eq!(codes(&books.proceed("072025", false)), ["RET192409"]);
         books.file("062025");
+        let why = books.proceed("072025", false).error_report.unwrap().to_string();
+        assert!(why.contains("GSTR3B of the previous period 062025"), "{why}");
+        books.rules.previous_return_first = false;
         assert_eq!(books.proceed("072025", false), processed());
     }
 

@@ -11,6 +11,7 @@ use super::checksum;
 use super::rows::Row;
 use super::tables::Table;
 use super::totals::Totals;
+use crate::duties;
 use crate::filed::{self, Filed};
 use crate::forms::Form;
 
@@ -51,7 +52,8 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
          CREATE INDEX IF NOT EXISTS gstr1_row_by_recipient ON gstr1_row (recipient, period)
              WHERE recipient IS NOT NULL;",
     )?;
-    filed::create_table(connection)
+    filed::create_table(connection)?;
+    duties::create_table(connection)
 }
 
 /// A row as it is kept.

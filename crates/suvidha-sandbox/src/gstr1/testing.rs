@@ -33,13 +33,14 @@ impl Books {
     pub(super) fn new() -> Self {
         let connection = Connection::open_in_memory().unwrap();
         create_tables(&connection).unwrap();
+        connection.execute_batch(include_str!("../schema.sql")).unwrap();
         Self {
             connection,
             gstin: SUPPLIER.parse().unwrap(),
             today: date(2025, 8, 20),
             registered_on: date(2017, 7, 1),
             above_five_crore: false,
-            rules: Rules::default(),
+            rules: Rules { previous_return_first: false, ..Rules::default() },
         }
     }
 
