@@ -258,7 +258,7 @@ fn check_ledger_fixed(old: Option<&Ledger>, new: Option<&Ledger>) -> Result<(), 
     let fixed = |what: &str| Err(StartError::FixedUntilRestart { what: what.to_owned() });
     match (old, new) {
         (Some(old), Some(new)) if old.directory != new.directory => fixed("ledger.directory"),
-        (Some(old), Some(new)) if old.gather_ms != new.gather_ms => fixed("ledger.gather"),
+        (Some(old), Some(new)) if old.gather_us != new.gather_us => fixed("ledger.gather"),
         (Some(old), Some(new)) if old.retention_months != new.retention_months => fixed("ledger.retention"),
         (Some(_), None) | (None, Some(_)) => fixed("whether calls are recorded"),
         _ => Ok(()),

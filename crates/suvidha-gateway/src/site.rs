@@ -256,7 +256,7 @@ fn check_ranges(config: &Config) -> Result<(), StartError> {
 fn check_ledger(ledger: &Ledger) -> Result<(), StartError> {
     let months = ledger.retention_months.map_or(1, u64::from);
     for (setting, found, low, high, expected) in [
-        ("ledger.gather", ledger.gather_ms, 0, 1000, "0 to 1,000 milliseconds"),
+        ("ledger.gather", ledger.gather_us, 0, 1_000_000, "0 to 1,000,000 microseconds (a second)"),
         ("ledger.retention", months, 1, 1200, "1 to 1,200 months"),
     ] {
         if !(low..=high).contains(&found) {

@@ -16,10 +16,10 @@ pub struct Ledger {
     /// What an answer waits for. Default `strict`.
     #[serde(default)]
     pub durability: Durability,
-    /// How long the writer waits for further entries before it writes those that are there, in milliseconds: 0 to 1,000. It
-    /// waits only where entries come in numbers. Default 1. Cannot be changed by a reload.
-    #[serde(default = "Ledger::default_gather_ms")]
-    pub gather_ms: u64,
+    /// How long the writer waits for further entries before it writes those that are there, in microseconds: 0 to
+    /// 1,000,000. It waits only where entries come in numbers. Default 250. Cannot be changed by a reload.
+    #[serde(default = "Ledger::default_gather_us")]
+    pub gather_us: u64,
     /// How many whole months (IST) entries are kept, besides the running one: 1 to 1,200. Absent, the default: for ever.
     /// Cannot be changed by a reload.
     #[serde(default)]
@@ -41,12 +41,12 @@ impl Ledger {
     /// Ledgers in `directory`, with nothing else set.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         let durability = Durability::default();
-        let gather_ms = Self::default_gather_ms();
-        Self { directory: directory.into(), durability, gather_ms, retention_months: None }
+        let gather_us = Self::default_gather_us();
+        Self { directory: directory.into(), durability, gather_us, retention_months: None }
     }
 
-    fn default_gather_ms() -> u64 {
-        1
+    fn default_gather_us() -> u64 {
+        250
     }
 
     /// The file of one environment, such as `…/sandbox.sqlite`.
@@ -60,6 +60,6 @@ impl Ledger {
     }
 
     pub(crate) fn gather(&self) -> Duration {
-        Duration::from_millis(self.gather_ms)
+        Duration::from_micros(self.gather_us)
     }
 }

@@ -211,7 +211,7 @@ fn durability_can_be_changed_while_running_and_the_place_cannot() {
             &(|ledger: &mut Ledger| ledger.directory.push("elsewhere")) as &dyn Fn(&mut Ledger),
             "ledger.directory",
         ),
-        (&|ledger| ledger.gather_ms = 7, "ledger.gather"),
+        (&|ledger| ledger.gather_us = 7, "ledger.gather"),
         (&|ledger| ledger.retention_months = Some(12), "ledger.retention"),
     ] {
         match stage.running.reload(with(change)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use suvidha_gateway::config::{Durability, Ledger};
 
 use super::reader::Section;
-use super::setting::Word;
+use super::setting::{Moment, Word};
 use crate::registry::DEFAULT_DATA_DIR;
 
 /// The longest that entries may wait for company.
@@ -19,19 +19,19 @@ pub(super) fn from_section(mut section: Section<'_, '_>, base: &Path) -> Ledger 
     Ledger {
         directory: base.join(section.get("directory", default.directory)),
         durability: section.get("durability", default.durability),
-        gather_ms: gather(&mut section, default.gather_ms),
+        gather_us: gather(&mut section, default.gather_us),
         retention_months: retention(&mut section),
     }
 }
 
 fn gather(section: &mut Section<'_, '_>, default: u64) -> u64 {
     let at = section.locate("gather");
-    let time = section.get("gather", Duration::from_millis(default));
+    let Moment(time) = section.get("gather", Moment(Duration::from_micros(default)));
     if time > LONGEST_GATHERING {
         section.problem(at, "gather", "every answer would wait for it; it is at most 1s");
         return default;
     }
-    u64::try_from(time.as_millis()).unwrap_or(default)
+    u64::try_from(time.as_micros()).unwrap_or(default)
 }
 
 fn retention(section: &mut Section<'_, '_>) -> Option<u16> {

@@ -125,6 +125,25 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(millis).map(Duration::from_millis)
 }
 
+/// A time that may be shorter than a millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Duration);
+
+impl Setting for Moment {
+    fn expected() -> String {
+        r#"a time such as "250us", "1ms" or "1s""#.into()
+    }
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        let text = value.as_str()?;
+        let time = match number_and_unit(text)? {
+            (number, "us") => Some(Duration::from_micros(number)),
+            _ => duration(text),
+        };
+        time.map(Self)
+    }
+}
+
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) u64);
@@ -219,6 +238,14 @@ mod tests {
         {
             assert_eq!(duration(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_moment_may_be_shorter_than_a_millisecond() {
+        let read =
+            |text: &str| Moment::read(&DeValue::String(text.into())).map(|Moment(time)| time.as_micros());
+        assert_eq!([read("250us"), read("1ms"), read("0us")], [Some(250), Some(1000), Some(0)]);
+        assert_eq!([read("250"), read("0.25ms"), read("250ns")], [None; 3]);
     }
 
     #[test]

@@ -200,9 +200,11 @@ fn a_ledger_is_told_what_to_wait_for_and_how_long_to_keep() {
     let (config, _) = Config::parse("x", text, Path::new("/etc/suvidha"));
     let expected = suvidha_gateway::config::Ledger {
         durability: suvidha_gateway::config::Durability::Relaxed,
-        gather_ms: 5,
+        gather_us: 5_000,
         retention_months: Some(96),
         ..suvidha_gateway::config::Ledger::new("/etc/suvidha/kept")
     };
     assert_eq!(config.ledger, expected);
+    let (config, _) = Config::parse("x", "[ledger]\ngather = \"400us\"", Path::new("/etc/suvidha"));
+    assert_eq!(config.ledger.gather_us, 400);
 }
