@@ -45,7 +45,7 @@ pub(crate) fn send_evc_otp(
     Ok(())
 }
 
-/// RETFILE of a GSTR-1: checks who signs and what, files, and gives the ARN.
+/// RETFILE of a GSTR-1 or GSTR-1A: checks who signs and what, files, and gives the ARN.
 pub(crate) fn file_gstr1(
     tx: &Transaction<'_>,
     simulator: &Simulator,
@@ -55,11 +55,11 @@ pub(crate) fn file_gstr1(
     opened: &Opened,
 ) -> Result<Value, Fault> {
     gstr1::precheck_file(tx, subject)?;
-    check_evc(tx, simulator, taxpayer, request, opened)?;
+    check_evc(tx, simulator, taxpayer, subject.form, request, opened)?;
     let arn = arn::next(tx, taxpayer.state, subject.period)?;
     gstr1::file(tx, subject, &opened.json, &arn)?;
-    tx.prepare_cached("DELETE FROM evc_otps WHERE gstin = ?1 AND form_type = 'R1'")?
-        .execute([taxpayer.gstin.as_str()])?;
+    tx.prepare_cached("DELETE FROM evc_otps WHERE gstin = ?1 AND form_type = ?2")?
+        .execute([taxpayer.gstin.as_str(), subject.form.as_str()])?;
     Ok(json!({ "ack_num": arn }))
 }
 
@@ -68,6 +68,7 @@ fn check_evc(
     conn: &Connection,
     simulator: &Simulator,
     taxpayer: &Taxpayer,
+    form: Form,
     request: &Request,
     opened: &Opened,
 ) -> Result<(), Fault> {
@@ -79,7 +80,7 @@ fn check_evc(
     let sid = required(request.sid.as_deref(), "sid")?;
     let (pan, otp) = sid.split_once('|').ok_or_else(wrong_otp)?;
     check_pan(taxpayer, pan)?;
-    let sent = evc_otp_sent(conn, &taxpayer.gstin)?;
+    let sent = evc_otp_sent(conn, &taxpayer.gstin, form)?;
     let now = simulator.seam.now();
     let alive = sent.is_some_and(|at| now < minutes_after(at, simulator.config.otp_minutes));
     if !alive || !same_secret(&simulator.config.otp, otp) {
@@ -105,9 +106,9 @@ fn check_pan(taxpayer: &Taxpayer, pan: &str) -> Result<(), Fault> {
     }
 }
 
-fn evc_otp_sent(conn: &Connection, gstin: &Gstin) -> rusqlite::Result<Option<Timestamp>> {
-    conn.prepare_cached("SELECT requested_at FROM evc_otps WHERE gstin = ?1 AND form_type = 'R1'")?
-        .query_row([gstin.as_str()], |row| row.get(0).map(from_millis))
+fn evc_otp_sent(conn: &Connection, gstin: &Gstin, form: Form) -> rusqlite::Result<Option<Timestamp>> {
+    conn.prepare_cached("SELECT requested_at FROM evc_otps WHERE gstin = ?1 AND form_type = ?2")?
+        .query_row([gstin.as_str(), form.as_str()], |row| row.get(0).map(from_millis))
         .optional()
 }
 

@@ -16,7 +16,7 @@ use crate::config::{Latency, WhileProcessing};
 use crate::fault::Fault;
 use crate::forms::Form;
 use crate::gstr1::{JobOutcome, JobStatus, Subject};
-use crate::returns;
+use crate::outward;
 use crate::simulator::Simulator;
 use crate::taxpayers::{self, Taxpayer};
 
@@ -249,8 +249,8 @@ pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, reference_id: &st
     let payload = payload.and_then(|payload| serde_json::from_str(&payload).ok()).unwrap_or_default();
     let job = Job { taxpayer, form, period: period.parse().ok(), action, payload };
     let outcome = match form {
-        Form::Gstr1 => returns::run(tx, simulator, &job)?,
-        Form::Gstr1a | Form::Gstr3b | Form::Gstr2b | Form::Ims => return Err(job.unknown()),
+        Form::Gstr1 | Form::Gstr1a => outward::run(tx, simulator, &job)?,
+        Form::Gstr3b | Form::Gstr2b | Form::Ims => return Err(job.unknown()),
     };
     finish(tx, reference_id, &outcome)
 }

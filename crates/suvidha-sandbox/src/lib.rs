@@ -5,7 +5,7 @@
 //! carries `X-Suvidha-Sandbox: 1`. What it does differently from GSTN is written in
 //! `docs/gstn-divergences.md`.
 //!
-//! A call travels `server` (HTTP) → `routes` (which API is meant) → one of `auth`, `public`, `returns`,
+//! A call travels `server` (HTTP) → `routes` (which API is meant) → one of `auth`, `public`, `outward`,
 //! `ledgers` → `respond` (HTTP again). Saves end as a row in the job table; `jobs` works those off.
 
 mod amounts;
@@ -27,6 +27,7 @@ pub mod gstr1;
 mod jobs;
 mod ledgers;
 mod management;
+mod outward;
 mod payload;
 mod preferences;
 mod public;

@@ -7,6 +7,7 @@ use crate::auth;
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
 use crate::ledgers;
+use crate::outward;
 use crate::public;
 use crate::respond::Answer;
 use crate::returns;
@@ -22,8 +23,9 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
     match (resource.family, resource.path.as_str()) {
         (Family::TaxpayerApi, "authenticate") => auth::answer(simulator, client_id, call),
         (Family::TaxpayerApi, "returns") => returns::common(simulator, client_id, call, &resource),
-        (Family::TaxpayerApi, "returns/gstr1") => returns::gstr1(simulator, client_id, call, &resource),
-        (Family::TaxpayerApi, "returns/gstrptf") => returns::proceed(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr1") => outward::gstr1(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr1a") => outward::gstr1a(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
             ledgers::answer(simulator, client_id, call, &resource)
         }

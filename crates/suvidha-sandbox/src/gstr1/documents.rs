@@ -206,7 +206,7 @@ pub(super) fn check_number(
 }
 
 fn number_clash(subject: &Subject, row: &Row, number: &str, kept: &KeptRow) -> Option<GstnError> {
-    if kept.period == subject.period {
+    if subject.owns(kept) {
         return match kept.row.table.amends {
             None => belongs_elsewhere(row, number, &kept.row),
             Some(_) => None,
@@ -227,7 +227,7 @@ fn number_clash(subject: &Subject, row: &Row, number: &str, kept: &KeptRow) -> O
 
 /// The revised number may be the old one, or one that no other document of the year bears.
 fn revised_number_clash(subject: &Subject, row: &Row, number: &str, kept: &KeptRow) -> Option<GstnError> {
-    let counts = kept.filed || kept.period == subject.period;
+    let counts = kept.filed || subject.owns(kept);
     let is_itself = is_original_of(row, &kept.row) || (kept.row.table == row.table && kept.key == row.key());
     (counts && !is_itself).then(|| {
         GstnError::new("RET191121", format!("Revised number {number} exists in GSTR 1 of {}", kept.period))

@@ -10,7 +10,9 @@
 
 mod checks;
 mod checksum;
+mod corrections;
 mod documents;
+mod iff;
 mod notation;
 mod originals;
 #[cfg(test)]
@@ -38,6 +40,7 @@ use serde_json::Value;
 pub use crate::filed::Filed;
 pub use crate::forms::Form;
 pub use crate::rules::Rules;
+pub use iff::is_iff;
 pub use save::{precheck_save, save};
 pub use sections::{SectionQuery, section};
 pub use status::{
@@ -70,6 +73,21 @@ impl<'a> Subject<'a> {
     pub fn new(gstin: &'a Gstin, period: ReturnPeriod, today: Date, registered_on: Date) -> Self {
         let (form, rules) = (Form::Gstr1, Rules::default());
         Self { gstin, form, period, today, registered_on, above_five_crore: false, rules }
+    }
+
+    /// Whether a kept row is of this return.
+    fn owns(&self, kept: &store::KeptRow) -> bool {
+        kept.form == self.form && kept.period == self.period
+    }
+
+    /// Whether a kept row was filed in a return before this one; GSTR-1A comes after the GSTR-1 of its period.
+    fn follows(&self, kept: &store::KeptRow) -> bool {
+        kept.filed && (kept.period, kept.form) < (self.period, self.form)
+    }
+
+    /// `GSTR1` or `GSTR1A`.
+    fn form_name(&self) -> &'static str {
+        self.form.long_name()
     }
 
     /// The two digits of the supplier's state.

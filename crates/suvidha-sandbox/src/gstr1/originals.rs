@@ -44,12 +44,11 @@ fn find_document(
         Some(series) => store::with_number(connection, subject.gstin, series, &number)?,
         None => store::with_key(connection, subject.gstin, base, &foreign_key(row, original))?,
     };
-    let earlier = |kept: &&KeptRow| kept.filed && kept.period < subject.period;
     let newest = bearing_the_number
         .iter()
         .filter(|kept| is_original_of(row, &kept.row))
-        .filter(earlier)
-        .max_by_key(|kept| kept.period);
+        .filter(|kept| subject.follows(kept))
+        .max_by_key(|kept| (kept.period, kept.form));
     if let Some(kept) = newest {
         return Ok(check_changes(subject, row, &kept.row).map(|()| Totals::of_row(&kept.row).amounts_only()));
     }
@@ -64,7 +63,7 @@ fn foreign_key(row: &Row, original: Numbering) -> String {
 
 fn why_untraced(subject: &Subject, row: &Row, base: &Table, number: &str, known: &[KeptRow]) -> GstnError {
     let of_base = |kept: &&KeptRow| kept.row.table == base;
-    if known.iter().filter(of_base).any(|kept| kept.period == subject.period) {
+    if known.iter().filter(of_base).any(|kept| subject.owns(kept)) {
         return GstnError::new("RET191198", format!("No. {number} is in this return: amend it there"));
     }
     if known.iter().filter(of_base).any(|kept| kept.filed) {
@@ -115,14 +114,12 @@ fn find_rates(
     let Ok(period) = omon.parse() else {
         return Ok(Err(untraced_rates(row)));
     };
-    if period == subject.period {
+    if period == subject.period && subject.form == Form::Gstr1 {
         return Ok(Err(GstnError::new("RET191198", "Rows of this return are changed, not amended")));
     }
     let amended = store::with_key(connection, subject.gstin, row.table, &row.key())?;
-    let newest = amended
-        .iter()
-        .filter(|kept| kept.filed && kept.period < subject.period)
-        .max_by_key(|kept| kept.period);
+    let newest =
+        amended.iter().filter(|kept| subject.follows(kept)).max_by_key(|kept| (kept.period, kept.form));
     let reported = store::rows(connection, subject.gstin, Form::Gstr1, period, base)?;
     let originals: Vec<&Row> = match newest {
         Some(kept) => vec![&kept.row],
@@ -189,7 +186,7 @@ pub(super) fn meant_by_deletion(
     };
     let candidates = if names_its_key {
         let mut kept = store::with_key(connection, subject.gstin, deletion.table, &deletion.key())?;
-        kept.retain(|kept| kept.period == subject.period);
+        kept.retain(|kept| subject.owns(kept));
         kept
     } else {
         store::rows(connection, subject.gstin, subject.form, subject.period, deletion.table)?

@@ -71,9 +71,14 @@ fn is_registered(kept: &KeptRow) -> bool {
         || kept.row.text("sply_ty").is_some_and(|supply| supply.ends_with("B2B"))
 }
 
-/// What must hold before a return with rows is ready to file. From May 2025: the B2B half of Table 12 is not
-/// empty when there are B2B supplies, and Table 13 is there when there are supplies at all. A, codes I
-pub(super) fn check_completeness(subject: &Subject, rows: &[KeptRow]) -> Result<(), GstnError> {
+/// What must hold before a return with rows is ready to file. From May 2025, unless it is an IFF or a GSTR-1A: the B2B
+/// half of Table 12 is not empty when there are B2B supplies, and Table 13 is there when there are supplies at
+/// all. A, codes I
+pub(super) fn check_completeness(
+    subject: &Subject,
+    rows: &[KeptRow],
+    is_whole: bool,
+) -> Result<(), GstnError> {
     let has = |section: &str, part: &str| {
         rows.iter()
             .any(|kept| kept.row.table.section == section && (part.is_empty() || kept.row.table.part == part))
@@ -81,12 +86,16 @@ pub(super) fn check_completeness(subject: &Subject, rows: &[KeptRow]) -> Result<
     if rows.is_empty() {
         return Err(GstnError::new("RET191148", "No section data or Gross Turnover available"));
     }
-    if subject.rules.hsn_is_split(subject.period) && has("b2b", "") && !has("hsn", "hsn_b2b") {
+    if is_whole && subject.rules.hsn_is_split(subject.period) && has("b2b", "") && !has("hsn", "hsn_b2b") {
         let message = "Table 12: HSN summary of B2B supplies is mandatory when there are B2B supplies";
         return Err(GstnError::new("RET191194", message));
     }
     let supplies = rows.iter().any(is_supply);
-    if subject.rules.documents_issued_are_mandatory(subject.period) && supplies && !has("doc_issue", "") {
+    if is_whole
+        && subject.rules.documents_issued_are_mandatory(subject.period)
+        && supplies
+        && !has("doc_issue", "")
+    {
         return Err(GstnError::new("RET191148", "Table 13: documents issued are mandatory (doc_issue)"));
     }
     Ok(())

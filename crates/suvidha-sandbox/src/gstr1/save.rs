@@ -6,7 +6,9 @@ use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use super::checks::check_row;
+use super::corrections;
 use super::documents::contradictions;
+use super::iff;
 use super::originals::meant_by_deletion;
 use super::report::ErrorReport;
 use super::rows::{Row, SentRow, single_rows};
@@ -25,9 +27,10 @@ use crate::duties;
 /// GSTN's refusal, or the database's.
 pub fn precheck_save(connection: &Connection, subject: &Subject, _payload: &Value) -> Result<(), Fault> {
     if store::standing(connection, subject.gstin, subject.form, subject.period)?.filed.is_some() {
-        return Err(GstnError::new("AUTH117", "GSTR1 is already filed for current period").into());
+        let message = format!("{} is already filed for current period", subject.form_name());
+        return Err(GstnError::new("AUTH117", message).into());
     }
-    Ok(())
+    Ok(corrections::check_open(connection, subject)??)
 }
 
 /// Saves a payload, the decrypted JSON of RETSAVE. Unless all of it is refused, a return that was ready to file goes
@@ -39,12 +42,15 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
     if let Err(error) = check_payload(subject, payload) {
         return Ok(JobOutcome::refused(&error));
     }
+    if let Err(error) = iff::check_save(tx, subject, payload)? {
+        return Ok(JobOutcome::refused(&error));
+    }
     let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
     if standing.filed.is_some() {
-        return Ok(JobOutcome::refused(&GstnError::new(
-            "RET191183",
-            "GSTR1 is already filed for the period",
-        )));
+        return Ok(JobOutcome::refused(&filed_already(subject)));
+    }
+    if let Err(error) = corrections::check_open(tx, subject)? {
+        return Ok(JobOutcome::refused(&error));
     }
     let mut tally = Tally::default();
     take_rows(tx, subject, &single_rows(payload), &mut tally)?;
@@ -57,6 +63,11 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
         duties::begin(tx, subject.gstin, subject.period)?;
     }
     Ok(outcome)
+}
+
+/// RET191183: the job came too late.
+pub(super) fn filed_already(subject: &Subject) -> GstnError {
+    GstnError::new("RET191183", format!("{} is already filed for the period", subject.form_name()))
 }
 
 /// What was taken, and a report on the rest.
@@ -184,9 +195,7 @@ fn put(tx: &Transaction, subject: &Subject, row: &Row, original: Option<Totals>)
     let mut merged = row.clone();
     let same_key = store::with_key(tx, subject.gstin, row.table, &row.key())?;
     let mut original = original;
-    if let Some(kept) =
-        same_key.into_iter().find(|kept| kept.form == subject.form && kept.period == subject.period)
-    {
+    if let Some(kept) = same_key.into_iter().find(|kept| subject.owns(kept)) {
         let sent: Vec<_> = row.items().iter().map(|item| item.rate).collect();
         let mut earlier = kept.row;
         retain_items(&mut earlier, |rate| !sent.contains(&rate));

@@ -3,13 +3,17 @@
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
+use super::corrections;
+use super::iff;
 use super::reconcile::check_completeness;
+use super::save::filed_already;
 use super::store;
 use super::summary::current_checksum;
 use super::{Fault, GstnError, JobOutcome, Rules, Subject};
 use crate::calendar::{first_day, last_day};
 use crate::duties;
 use crate::filed::{self, Filed};
+use crate::forms::Form;
 
 /// Where a return stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +45,7 @@ pub fn status(connection: &Connection, subject: &Subject) -> rusqlite::Result<Re
 /// Only those of the database; a filed return gives an outcome with RET191183.
 pub fn reset(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome> {
     if store::standing(tx, subject.gstin, subject.form, subject.period)?.filed.is_some() {
-        return Ok(JobOutcome::refused(&GstnError::new(
-            "RET191183",
-            "GSTR1 is already filed for the period",
-        )));
+        return Ok(JobOutcome::refused(&filed_already(subject)));
     }
     store::clear(tx, subject)?;
     store::take_readiness(tx, subject)?;
@@ -72,10 +73,15 @@ pub fn precheck_proceed_to_file(
     if !has_a_return(subject) {
         return Err(GstnError::new("AUTH113", "Invalid Return Period").into());
     }
-    if isnil && !store::all_rows(connection, subject)?.is_empty() {
+    if isnil && store::has_rows(connection, subject)? {
         return Err(
             GstnError::new("RET11403", "Invalid API Request: isnil is Y, but the return has rows").into()
         );
+    }
+    if isnil && iff::unfiled_rows_of_the_quarter(connection, subject)? {
+        let message =
+            "Invalid API Request: isnil is Y, but an IFF of the quarter has rows that were not filed";
+        return Err(GstnError::new("RET11403", message).into());
     }
     Ok(may_be_filed(connection, subject)??)
 }
@@ -98,7 +104,8 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
         Err(Fault::Database(error)) => return Err(error),
     }
     let rows = store::all_rows(tx, subject)?;
-    if !isnil && let Err(error) = check_completeness(subject, &rows) {
+    let is_whole = subject.form == Form::Gstr1 && !iff::is_iff(tx, subject)?;
+    if !isnil && let Err(error) = check_completeness(subject, &rows, is_whole) {
         return Ok(JobOutcome::refused(&error));
     }
     let chksum = current_checksum(tx, subject)?;
@@ -114,7 +121,7 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
 /// GSTN's refusal, or the database's.
 pub fn precheck_file(connection: &Connection, subject: &Subject) -> Result<(), Fault> {
     if store::standing(connection, subject.gstin, subject.form, subject.period)?.filed.is_some() {
-        return Err(GstnError::new("RT_FIL_02", "GSTR1 is already filed").into());
+        return Err(GstnError::new("RT_FIL_02", format!("{} is already filed", subject.form_name())).into());
     }
     Ok(())
 }
@@ -160,6 +167,12 @@ fn may_be_filed(connection: &Connection, subject: &Subject) -> rusqlite::Result<
     if subject.rules.is_barred(subject.period, subject.today) {
         let message = "Filing is barred: three years have passed since the due date";
         return Ok(Err(GstnError::new("RET12590", message)));
+    }
+    if let Err(error) = iff::check_filing(connection, subject)? {
+        return Ok(Err(error));
+    }
+    if subject.form == Form::Gstr1a {
+        return corrections::check_open(connection, subject);
     }
     let rules = &subject.rules;
     if let Some((form, period)) =

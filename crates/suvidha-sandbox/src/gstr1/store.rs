@@ -101,6 +101,18 @@ pub(super) fn all_rows(connection: &Connection, subject: &Subject) -> rusqlite::
     )
 }
 
+/// Whether a return has any row.
+pub(super) fn has_rows(connection: &Connection, subject: &Subject) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM gstr1_row WHERE gstin = ?1 AND form = ?2 AND period = ?3)",
+        )?
+        .query_row(
+            params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string()],
+            |row| row.get(0),
+        )
+}
+
 /// The rows with this key in one table, over all periods.
 pub(super) fn with_key(
     connection: &Connection,

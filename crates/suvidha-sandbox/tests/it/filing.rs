@@ -16,17 +16,33 @@ fn newcomer(world: &World) -> Session {
 }
 
 fn proceed(session: &Session) -> Request {
-    let own = json!({"gstin": session.gstin, "ret_period": PERIOD, "isnil": "N"});
+    proceed_with(session, PERIOD)
+}
+
+fn proceed_with(session: &Session, period: &str) -> Request {
+    let own = json!({"gstin": session.gstin, "ret_period": period, "isnil": "N"});
     session.write("POST", "returns/gstrptf", "RETNEWPTF", &own).header("rtn_typ", "GSTR1")
 }
 
 /// Saves an invoice, proceeds to file and gives the summary to be filed, as text.
 fn ready(world: &World, session: &Session) -> String {
-    let saved = session.saved(world, PERIOD, &["A1"]);
-    assert_eq!(session.finished(world, PERIOD, &saved), "P");
-    let proceeded = reference_id(&session.open(&world.gstn(&proceed(session))));
-    assert_eq!(session.finished(world, PERIOD, &proceeded), "P");
-    session.open(&world.gstn(&session.get("returns/gstr1", "RETSUM", PERIOD))).to_string()
+    ready_for(world, session, PERIOD, &["A1"])
+}
+
+fn ready_for(world: &World, session: &Session, period: &str, numbers: &[&str]) -> String {
+    let saved = session.saved(world, period, numbers);
+    assert_eq!(session.finished(world, period, &saved), "P");
+    let proceeded = reference_id(&session.open(&world.gstn(&proceed_with(session, period))));
+    assert_eq!(session.finished(world, period, &proceeded), "P");
+    session.open(&world.gstn(&session.get("returns/gstr1", "RETSUM", period))).to_string()
+}
+
+/// Files the GSTR-1 of a month with these invoices.
+pub(crate) fn file_month(world: &World, session: &Session, period: &str, numbers: &[&str]) {
+    let summary = ready_for(world, session, period, numbers);
+    assert_eq!(world.gstn(&session.evc_otp(session.pan())).error_cd(), "");
+    let filed = world.gstn(&session.file(&summary, session.pan(), OTP));
+    assert!(session.open(&filed)["ack_num"].is_string());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod field;
 mod filing;
+mod gstr1a;
 mod http;
 mod login;
 mod management;

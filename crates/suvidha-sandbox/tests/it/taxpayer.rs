@@ -159,19 +159,33 @@ impl Session {
     }
 
     pub(crate) fn evc_otp(&self, pan: &str) -> Request {
-        let query = format!("action=EVCOTP&gstin={}&pan={pan}&form_type=R1", self.gstin);
+        self.ask_evc_otp(pan, "R1")
+    }
+
+    /// An EVC OTP for a form, under the taxpayer's own PAN.
+    pub(crate) fn evc_otp_for(&self, form: &str) -> Request {
+        self.ask_evc_otp(self.pan(), form)
+    }
+
+    fn ask_evc_otp(&self, pan: &str, form: &str) -> Request {
+        let query = format!("action=EVCOTP&gstin={}&pan={pan}&form_type={form}", self.gstin);
         self.call("GET", &format!("/taxpayerapi/v1.0/authenticate?{query}"))
     }
 
     /// RETFILE of a summary text, signed under the PAN and the OTP.
     pub(crate) fn file(&self, summary: &str, pan: &str, otp: &str) -> Request {
+        self.file_as("RETFILE", "returns/gstr1", summary, pan, otp)
+    }
+
+    /// The same for another form.
+    pub(crate) fn file_as(&self, action: &str, path: &str, summary: &str, pan: &str, otp: &str) -> Request {
         let sign = evc_sign(pan, otp, &base64::encode(summary));
-        let mut body = self.sealed("RETFILE", summary);
+        let mut body = self.sealed(action, summary);
         body.as_object_mut().unwrap().remove("hmac");
         body["sign"] = json!(sign);
         body["st"] = json!("EVC");
         body["sid"] = json!(evc_sid(pan, otp));
-        self.call("POST", "/taxpayerapi/v4.0/returns/gstr1").json(&body)
+        self.call("POST", &format!("/taxpayerapi/v4.0/{path}")).json(&body)
     }
 
     pub(crate) fn pan(&self) -> &str {

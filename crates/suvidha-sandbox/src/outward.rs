@@ -1,0 +1,265 @@
+//! GSTR-1 and GSTR-1A on the wire: saves, reads, proceeding to file and filing.
+
+use gstn::envelope::Request;
+use http::Method;
+use rusqlite::Transaction;
+use serde_json::{Value, json};
+
+use crate::call::{Call, Resource};
+use crate::fault::Fault;
+use crate::filing;
+use crate::forms::Form;
+use crate::gstr1::{self, JobOutcome, SectionQuery};
+use crate::jobs::{self, Job, NewJob, Slot};
+use crate::payload;
+use crate::respond::Answer;
+use crate::returns::{self, no_record, open, own_gstin, query_period, session};
+use crate::routes::not_here;
+use crate::sessions::LiveSession;
+use crate::simulator::Simulator;
+
+/// The actions that read one section of a saved GSTR-1.
+const SECTIONS: [&str; 24] = [
+    "B2B",
+    "B2BA",
+    "B2CL",
+    "B2CLA",
+    "B2CS",
+    "B2CSA",
+    "CDNR",
+    "CDNRA",
+    "CDNUR",
+    "CDNURA",
+    "EXP",
+    "EXPA",
+    "AT",
+    "ATA",
+    "TXP",
+    "TXPA",
+    "NIL",
+    "HSNSUM",
+    "VALIDATEHSNSUM",
+    "DOCISS",
+    "SUPECO",
+    "SUPECOA",
+    "ECOM",
+    "ECOMA",
+];
+
+/// The jobs of a GSTR-1, as they are kept. RETSTATUS tells a nil proceed-to-file as `PTF`.
+const SAVE: &str = "SAVE";
+const RESET: &str = "RESET";
+const PROCEED: &str = "PTF";
+const NIL_PROCEED: &str = "PTFNIL";
+
+/// Does what a job of a GSTR-1 asks for.
+pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, job: &Job) -> rusqlite::Result<JobOutcome> {
+    let period = job.period.ok_or_else(|| job.unknown())?;
+    let subject = simulator.subject(&job.taxpayer, job.form, period);
+    match job.action.as_str() {
+        SAVE => gstr1::save(tx, &subject, &job.payload),
+        RESET => gstr1::reset(tx, &subject),
+        PROCEED => gstr1::proceed_to_file(tx, &subject, false),
+        NIL_PROCEED => gstr1::proceed_to_file(tx, &subject, true),
+        _ => Err(job.unknown()),
+    }
+}
+
+/// A call of a taxpayer for one of the two forms.
+struct Made<'a> {
+    simulator: &'a Simulator,
+    live: &'a LiveSession,
+    call: &'a Call,
+    form: Form,
+}
+
+/// `/taxpayerapi/*/returns/gstr1`.
+pub(crate) fn gstr1(
+    simulator: &Simulator,
+    client_id: &str,
+    call: &Call,
+    resource: &Resource,
+) -> Result<Answer, Fault> {
+    let live = session(simulator, client_id, call)?;
+    let made = Made { simulator, live: &live, call, form: Form::Gstr1 };
+    if call.method == Method::GET {
+        return match call.query("action") {
+            Some("RETSTATUS") => returns::status(simulator, &live, call),
+            Some("RETSUM") => made.summary(),
+            Some(section) if SECTIONS.contains(&section) => made.section(section),
+            action => Err(not_here(call, resource, action)),
+        };
+    }
+    let request = payload::envelope(call)?;
+    match request.action_or(call.query("action")) {
+        Some("RETSAVE") => made.save(&request),
+        Some("RESET") => made.reset(&request),
+        Some("RETFILE") => made.file(&request),
+        action => Err(not_here(call, resource, action)),
+    }
+}
+
+/// `/taxpayerapi/*/returns/gstr1a`: a GSTR-1 with actions of its own names.
+pub(crate) fn gstr1a(
+    simulator: &Simulator,
+    client_id: &str,
+    call: &Call,
+    resource: &Resource,
+) -> Result<Answer, Fault> {
+    let live = session(simulator, client_id, call)?;
+    let made = Made { simulator, live: &live, call, form: Form::Gstr1a };
+    if call.method == Method::GET {
+        return match call.query("action") {
+            Some("RETSTATUS") => returns::status(simulator, &live, call),
+            Some("RETSUM") => made.summary(),
+            Some(action) if SECTIONS.contains(&section_of_gstr1a(action)) => {
+                made.section(section_of_gstr1a(action))
+            }
+            action => Err(not_here(call, resource, action)),
+        };
+    }
+    let request = payload::envelope(call)?;
+    match request.action_or(call.query("action")) {
+        Some("R1ARETSAVE") => made.save(&request),
+        Some("R1ARESET") => made.reset(&request),
+        Some("R1ARETNEWPTF") => made.proceed(&request),
+        Some("RETFILER1A") => made.file(&request),
+        action => Err(not_here(call, resource, action)),
+    }
+}
+
+/// The section of GSTR-1 that a read of GSTR-1A names: some have `R1A` before or after the name, some have not.
+fn section_of_gstr1a(action: &str) -> &str {
+    match action {
+        "ATR1A" => "AT",
+        "ATAR1A" => "ATA",
+        other => other.strip_prefix("R1A").unwrap_or(other),
+    }
+}
+
+/// `/taxpayerapi/*/returns/gstrptf`: "proceed to file", of the form that `rtn_typ` names (GSTR-1 if it names none).
+pub(crate) fn proceed(
+    simulator: &Simulator,
+    client_id: &str,
+    call: &Call,
+    resource: &Resource,
+) -> Result<Answer, Fault> {
+    let live = session(simulator, client_id, call)?;
+    let request = payload::envelope(call)?;
+    let action = request.action_or(call.query("action"));
+    if call.method == Method::GET || action != Some("RETNEWPTF") {
+        return Err(not_here(call, resource, action));
+    }
+    let form = call.header(gstn::headers::RTN_TYP).unwrap_or("GSTR1");
+    match Form::read(form) {
+        Some(form @ (Form::Gstr1 | Form::Gstr1a)) => {
+            Made { simulator, live: &live, call, form }.proceed(&request)
+        }
+        _ => Err(Fault::not_simulated(&format!("RETNEWPTF of {form}"))),
+    }
+}
+
+impl Made<'_> {
+    fn proceed(&self, request: &Request) -> Result<Answer, Fault> {
+        let (opened, period) = open(self.simulator, self.live, self.call, request)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
+        let is_nil = opened.json.get("isnil").and_then(Value::as_str) == Some("Y");
+        let outcome = self.simulator.db.write(|tx| -> Result<Value, Fault> {
+            match is_nil {
+                true => jobs::refuse_while_busy(tx, &Slot::of(&subject))?,
+                false => jobs::refuse_unless_queued(tx, self.simulator, &Slot::of(&subject))?,
+            }
+            gstr1::precheck_proceed_to_file(tx, &subject, is_nil)?;
+            let duration_ms = if is_nil { 0 } else { i64::from(self.simulator.config.latency.ptf_ms) };
+            let action = if is_nil { NIL_PROCEED } else { PROCEED };
+            let job = NewJob { slot: Slot::of(&subject), action, payload: None, duration_ms };
+            let reference_id = jobs::accept(tx, self.simulator, &job)?;
+            if is_nil {
+                // A nil return has nothing to sum up: it is ready when the call returns.
+                jobs::run(tx, self.simulator, &reference_id)?;
+                return Ok(json!({ "reference_id": reference_id, "isSync": "Y" }));
+            }
+            Ok(json!({ "reference_id": reference_id }))
+        })?;
+        self.simulator.new_job.notify_one();
+        Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &outcome))
+    }
+
+    /// A save is answered when it is on disk, and processed afterwards.
+    fn save(&self, request: &Request) -> Result<Answer, Fault> {
+        let (opened, period) = open(self.simulator, self.live, self.call, request)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
+        let payload = opened.json.to_string();
+        let duration_ms = jobs::save_duration_ms(&self.simulator.config.latency, &opened.json);
+        let reference_id = self.simulator.db.write(|tx| -> Result<String, Fault> {
+            jobs::refuse_unless_queued(tx, self.simulator, &Slot::of(&subject))?;
+            gstr1::precheck_save(tx, &subject, &opened.json)?;
+            let payload = Some(payload.as_str());
+            let job = NewJob { slot: Slot::of(&subject), action: SAVE, payload, duration_ms };
+            Ok(jobs::accept(tx, self.simulator, &job)?)
+        })?;
+        Ok(self.accepted(&reference_id))
+    }
+
+    fn reset(&self, request: &Request) -> Result<Answer, Fault> {
+        let (_, period) = open(self.simulator, self.live, self.call, request)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
+        let duration_ms = i64::from(self.simulator.config.latency.save_base_ms);
+        let reference_id = self.simulator.db.write(|tx| -> Result<String, Fault> {
+            jobs::refuse_unless_queued(tx, self.simulator, &Slot::of(&subject))?;
+            gstr1::precheck_save(tx, &subject, &json!({}))?;
+            let job = NewJob { slot: Slot::of(&subject), action: RESET, payload: None, duration_ms };
+            Ok(jobs::accept(tx, self.simulator, &job)?)
+        })?;
+        Ok(self.accepted(&reference_id))
+    }
+
+    fn accepted(&self, reference_id: &str) -> Answer {
+        self.simulator.new_job.notify_one();
+        Answer::sealed(&self.simulator.seam, &self.live.session.sek, &json!({ "reference_id": reference_id }))
+    }
+
+    /// RETFILE carries no HMAC, so the period is all that the payload and the headers must agree in.
+    fn file(&self, request: &Request) -> Result<Answer, Fault> {
+        let opened = payload::open(request, &self.live.session.sek, false)?;
+        let period = match payload::period(&opened.json, &self.live.taxpayer.gstin, self.call, false) {
+            // One client files a summary without its period.
+            Err(fault) if fault.code == payload::INCOMPLETE => query_period(self.call)?,
+            period => period?,
+        };
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
+        let acknowledgement = self.simulator.db.write(|tx| {
+            jobs::refuse_while_busy(tx, &Slot::of(&subject))?;
+            filing::file_gstr1(tx, self.simulator, &self.live.taxpayer, &subject, request, &opened)
+        })?;
+        Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &acknowledgement))
+    }
+
+    fn summary(&self) -> Result<Answer, Fault> {
+        own_gstin(self.live, self.call)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, query_period(self.call)?);
+        let long = self.call.query("smrytyp") == Some("L");
+        let summary =
+            self.simulator.db.read(|tx| gstr1::summary(tx, &subject, long))?.ok_or_else(no_record)?;
+        Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &summary))
+    }
+
+    fn section(&self, action: &str) -> Result<Answer, Fault> {
+        own_gstin(self.live, self.call)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, query_period(self.call)?);
+        let query = SectionQuery {
+            ctin: self.call.query("ctin"),
+            state_cd: self.call.query("state_cd"),
+            from_time: self.call.query("from_time"),
+            action_required: self.call.query("action_required"),
+            sub_section: self.call.query("sub-section").or_else(|| self.call.query("sub_section")),
+            rtin: self.call.query("rtin"),
+        };
+        let section = self
+            .simulator
+            .db
+            .read(|tx| gstr1::section(tx, &subject, action, &query))?
+            .ok_or_else(no_record)?;
+        Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &section))
+    }
+}
