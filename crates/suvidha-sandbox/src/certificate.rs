@@ -68,7 +68,7 @@ fn unusable(path: &Path, source: impl std::fmt::Display) -> SandboxError {
 }
 
 /// Writes under another name, syncs and renames, so that a crash leaves no half file.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxError> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SandboxError> {
     let unfinished = path.with_extension("new");
     let attempt = || -> io::Result<()> {
         let _ = fs::remove_file(&unfinished);

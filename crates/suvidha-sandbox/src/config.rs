@@ -18,8 +18,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the simulated GSTN listens (plain HTTP). Port 0 means any free port.
     pub listen: SocketAddr,
-    /// Where the management port listens. It has no authentication: keep it on a loopback address.
+    /// Where the management port listens (plain HTTP): keep it on a loopback address.
     pub management: SocketAddr,
+    /// What the management port asks for.
+    pub management_token: ManagementToken,
     /// The GSPs that may call, by the credentials GSTN would have given them.
     pub clients: Vec<ClientCredentials>,
     /// The users of the public APIs (`ACCESSTOKEN` on `/commonapi`).
@@ -63,6 +65,7 @@ impl Default for Config {
             data_dir: PathBuf::from("suvidha-sandbox"),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4010)),
             management: SocketAddr::from((Ipv4Addr::LOCALHOST, 4011)),
+            management_token: ManagementToken::Kept,
             clients: Vec::new(),
             public_users: vec![PublicUser::new("suvidha", "suvidha")],
             latency: Latency::default(),
@@ -83,8 +86,8 @@ impl Default for Config {
     }
 }
 
-/// How long asynchronous work takes, counted on the sandbox's clock.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// How long asynchronous work takes, counted on the real clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
     /// What every save and reset takes, in milliseconds.
@@ -93,17 +96,53 @@ pub struct Latency {
     pub rows_per_second: u32,
     /// What a proceed-to-file takes, in milliseconds.
     pub ptf_ms: u32,
+    /// What setting off a GSTR-3B takes, in milliseconds.
+    pub offset_ms: u32,
+    /// What making a GSTR-2B anew takes, in milliseconds.
+    pub gen2b_ms: u32,
+    /// What a save or a reset in the invoice management system takes, in milliseconds.
+    pub ims_ms: u32,
+    /// What making the files of a large answer takes, in milliseconds.
+    pub file_ms: u32,
 }
 
 impl Default for Latency {
     fn default() -> Self {
-        Self { save_base_ms: 500, rows_per_second: 2000, ptf_ms: 500 }
+        Self::QUICK
     }
 }
 
 impl Latency {
     /// No waiting: work is done as soon as the worker gets to it.
-    pub const NONE: Self = Self { save_base_ms: 0, rows_per_second: 0, ptf_ms: 0 };
+    pub const NONE: Self = Self {
+        save_base_ms: 0,
+        rows_per_second: 0,
+        ptf_ms: 0,
+        offset_ms: 0,
+        gen2b_ms: 0,
+        ims_ms: 0,
+        file_ms: 0,
+    };
+    /// Long enough to be seen, too short to wait for: for work at a screen.
+    pub const QUICK: Self = Self {
+        save_base_ms: 500,
+        rows_per_second: 2000,
+        ptf_ms: 500,
+        offset_ms: 500,
+        gen2b_ms: 500,
+        ims_ms: 500,
+        file_ms: 500,
+    };
+    /// As long as users of live GSTN report, at its best.
+    pub const REALISTIC: Self = Self {
+        save_base_ms: 2000,
+        rows_per_second: 2000,
+        ptf_ms: 3000,
+        offset_ms: 3000,
+        gen2b_ms: 5000,
+        ims_ms: 2000,
+        file_ms: 1000,
+    };
 }
 
 /// What a second save, reset or proceed-to-file gets while one of the same return is being processed.
@@ -124,6 +163,16 @@ pub enum AtSessionLimit {
     Replace,
     /// AUTH403: the login is refused.
     Refuse,
+}
+
+/// What the management port asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ManagementToken {
+    /// The token in the file `management-token` of the data directory, made at first start with mode 0600.
+    Kept,
+    /// None: whoever reaches the port may use it.
+    None,
 }
 
 /// The credentials of a GSP.

@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_save_takes_longer_the_more_documents_it_has() {
-        let latency = Latency { save_base_ms: 500, rows_per_second: 2, ptf_ms: 0 };
+        let latency = Latency { rows_per_second: 2, ..Latency::QUICK };
         let took = |payload: Value| save_duration_ms(&latency, &payload);
         assert_eq!(took(json!({"gstin": "x", "fp": "012026"})), 500);
         let payload =

@@ -27,6 +27,7 @@ pub mod gstr1;
 mod jobs;
 mod ledgers;
 mod management;
+mod moment;
 mod outward;
 mod payload;
 mod preferences;
@@ -39,9 +40,13 @@ mod server;
 mod sessions;
 mod simulator;
 mod tax_clock;
+mod taxpayer_change;
 mod taxpayers;
+mod token;
 
-pub use config::{AtSessionLimit, ClientCredentials, Config, Latency, PublicUser, WhileProcessing};
+pub use config::{
+    AtSessionLimit, ClientCredentials, Config, Latency, ManagementToken, PublicUser, WhileProcessing,
+};
 pub use forms::{Form, Frequency};
 pub use rules::Rules;
 pub use server::{Running, Sandbox, SandboxError};

@@ -1,6 +1,7 @@
 //! `/commonapi`: what GSTN tells anyone. Its answers are base64 of plain JSON.
 
 use gstn::{EntityKind, FinancialYear, Gstin};
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::auth::{app_key, invalid_action, invalid_session, read, required, token_reply};
@@ -42,7 +43,7 @@ pub(crate) fn search(simulator: &Simulator, client_id: &str, call: &Call) -> Res
     let gstin = Gstin::parse_lenient(gstin).map_err(|_| invalid_gstin())?;
     let taxpayer = simulator.db.read(|tx| taxpayers::by_gstin(tx, &gstin, ""))?;
     match taxpayer {
-        Some(taxpayer) => Ok(Answer::public(&described(&taxpayer))),
+        Some(taxpayer) => Ok(Answer::public(&described(&taxpayer, simulator.today()))),
         None if gstin.is_check_digit_valid() => Err(Fault::new("FO8000", "No records found")),
         None => Err(invalid_gstin()),
     }
@@ -73,16 +74,17 @@ fn invalid_gstin() -> Fault {
 }
 
 /// The taxpayer object of gstn.md 3.9.
-fn described(taxpayer: &Taxpayer) -> Value {
+fn described(taxpayer: &Taxpayer, today: Date) -> Value {
     let state = taxpayer.state.name();
-    let cancelled = taxpayer.status == Registration::Cancelled;
-    let ended = taxpayer.cancelled_on.map(slashed);
+    let status = taxpayer.status_on(today);
+    let cancelled = status == Registration::Cancelled;
+    let ended = taxpayer.cancelled_on.filter(|_| cancelled).map(slashed);
     let updated = slashed(ist_date(taxpayer.created_at));
     json!({
         "gstin": taxpayer.gstin.as_str(),
         "lgnm": taxpayer.legal_name,
         "tradeNam": taxpayer.trade_name,
-        "sts": taxpayer.status.as_str(),
+        "sts": status.as_str(),
         "dty": duty(taxpayer),
         "ctb": constitution(taxpayer),
         "rgdt": slashed(taxpayer.registered_on),

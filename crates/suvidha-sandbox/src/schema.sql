@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS taxpayers (
   turnover        INTEGER NOT NULL, -- of the year before, of the whole PAN
   filing          TEXT NOT NULL,    -- M or Q, where no preference is kept
   registered_on   TEXT NOT NULL,
+  suspended_on    TEXT,
   cancelled_on    TEXT,
   api_access      INTEGER NOT NULL,
   consent_minutes INTEGER,
@@ -109,8 +110,20 @@ CREATE TABLE IF NOT EXISTS due_date_extensions (
   PRIMARY KEY (form, period)
 ) STRICT;
 
--- The tax clock: one row while it does not show the real time.
+-- The tax clock: one row while it does not show the real time. At `real_ms` it showed `tax_ms`, and it gains `per_second`
+-- milliseconds in a real second.
 CREATE TABLE IF NOT EXISTS tax_clock (
-  one       INTEGER PRIMARY KEY CHECK (one = 1),
-  offset_ms INTEGER NOT NULL
+  one        INTEGER PRIMARY KEY CHECK (one = 1),
+  real_ms    INTEGER NOT NULL,
+  tax_ms     INTEGER NOT NULL,
+  per_second INTEGER NOT NULL
+) STRICT;
+
+-- The fault plan: its rules, and how many calls each has matched and struck. `origin` is added, file or strict.
+CREATE TABLE IF NOT EXISTS faults (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  rule    TEXT NOT NULL,
+  origin  TEXT NOT NULL,
+  matched INTEGER NOT NULL,
+  struck  INTEGER NOT NULL
 ) STRICT;

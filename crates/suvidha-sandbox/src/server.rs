@@ -27,7 +27,7 @@ use crate::call::Call;
 use crate::call_log::{CallLog, Received, redacted};
 use crate::certificate;
 use crate::clock::ist_date;
-use crate::config::Config;
+use crate::config::{Config, ManagementToken};
 use crate::db::Db;
 use crate::fault::Fault;
 use crate::jobs;
@@ -37,6 +37,7 @@ use crate::routes;
 use crate::simulator::Simulator;
 use crate::tax_clock::TaxClock;
 use crate::taxpayers::{self, CONSENT_MINUTES, NewTaxpayer, Taxpayer, TaxpayerError};
+use crate::token;
 
 /// How long a shutdown waits for calls that are being answered.
 const GRACE: Duration = Duration::from_secs(10);
@@ -113,6 +114,8 @@ pub struct Running {
     pub management: SocketAddr,
     /// The GSTN certificate (X.509, PEM), for which app keys are to be encrypted.
     pub certificate_pem: PathBuf,
+    /// The file with what the management port asks for; none where it asks for nothing.
+    pub management_token: Option<PathBuf>,
     simulator: Arc<Simulator>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -129,6 +132,10 @@ impl Sandbox {
     pub async fn start(config: Config, seam: Seam) -> Result<Running, SandboxError> {
         check(&config)?;
         let (listen, management) = (config.listen, config.management);
+        let management_token = match config.management_token {
+            ManagementToken::Kept => Some(config.data_dir.join(token::FILE)),
+            ManagementToken::None => None,
+        };
         let opened = tokio::task::spawn_blocking(move || open(config, seam)).await;
         let (simulator, certificate_pem) =
             opened.map_err(|error| SandboxError::io(Path::new("the sandbox"), io::Error::other(error)))??;
@@ -148,7 +155,7 @@ impl Sandbox {
             tokio::spawn(jobs::work(simulator.clone(), stopped)),
         ];
         tracing::info!(%gstn, %management, "the simulated GSTN is listening");
-        Ok(Running { gstn, management, certificate_pem, simulator, stop, tasks })
+        Ok(Running { gstn, management, certificate_pem, management_token, simulator, stop, tasks })
     }
 }
 
@@ -215,12 +222,17 @@ fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError
     fs::create_dir_all(&config.data_dir).map_err(|error| SandboxError::io(&config.data_dir, error))?;
     let made_in = i32::from(ist_date(seam.now()).year());
     let certificate = certificate::load_or_create(&config.data_dir, made_in)?;
+    let management_token = match config.management_token {
+        ManagementToken::Kept => Some(token::load_or_create(&config.data_dir, &seam)?),
+        ManagementToken::None => None,
+    };
     let db = Db::open(&config.data_dir)?;
     let simulator = Simulator {
         tax_clock: db.read(|tx| TaxClock::load(tx))?,
         db,
         private_key: certificate.private_key,
         certificate_pem: certificate.pem,
+        management_token,
         call_log: CallLog::new(config.remembered_calls),
         new_job: Notify::new(),
         config,

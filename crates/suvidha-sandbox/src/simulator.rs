@@ -1,7 +1,7 @@
 //! What every part of the simulated GSTN works with.
 
-use gstn::ReturnPeriod;
 use gstn::crypto::{PrivateKey, ct_eq, sha256};
+use gstn::{ReturnPeriod, SecretString};
 use http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -28,6 +28,8 @@ pub(crate) struct Simulator {
     pub(crate) tax_clock: TaxClock,
     pub(crate) private_key: PrivateKey,
     pub(crate) certificate_pem: String,
+    /// What the management port asks for; none where it asks for nothing.
+    pub(crate) management_token: Option<SecretString>,
     pub(crate) call_log: CallLog,
     /// Rung when a job was added.
     pub(crate) new_job: Notify,
@@ -43,6 +45,14 @@ impl Simulator {
     /// The date in India by the tax clock.
     pub(crate) fn today(&self) -> Date {
         ist_date(self.tax_now())
+    }
+
+    /// Takes up what the database holds, after all of it was replaced; a tax clock that stood apart goes on from
+    /// `tax_now`.
+    pub(crate) fn take_up(&self, tax_now: Option<Timestamp>) -> rusqlite::Result<()> {
+        self.tax_clock.resume(&self.db, self.seam.now(), tax_now)?;
+        self.new_job.notify_one();
+        Ok(())
     }
 
     /// The rules in force.

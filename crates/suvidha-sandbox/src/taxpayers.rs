@@ -43,6 +43,8 @@ pub struct NewTaxpayer {
     pub registered_on: Option<Date>,
     /// What a search says about the registration. Active when left out.
     pub status: Option<Registration>,
+    /// The day from which the registration is suspended; none when left out.
+    pub suspended_on: Option<Date>,
     /// The day the registration ends or ended; none when left out.
     pub cancelled_on: Option<Date>,
     /// Under which rules of the Act. Regular when left out.
@@ -80,6 +82,8 @@ pub struct Taxpayer {
     pub registered_on: Date,
     /// What a search says about the registration.
     pub status: Registration,
+    /// The day from which the registration is suspended.
+    pub suspended_on: Option<Date>,
     /// The day the registration ends or ended.
     pub cancelled_on: Option<Date>,
     /// Under which rules of the Act.
@@ -112,6 +116,16 @@ pub enum Registration {
 }
 
 impl Taxpayer {
+    /// What a search says about the registration on a day.
+    pub(crate) fn status_on(&self, today: Date) -> Registration {
+        let has_come = |day: Option<Date>| day.is_some_and(|day| day <= today);
+        match self.status {
+            _ if has_come(self.cancelled_on) => Registration::Cancelled,
+            _ if has_come(self.suspended_on) => Registration::Suspended,
+            status => status,
+        }
+    }
+
     /// Whether the turnover is above 5 crore rupees.
     pub(crate) fn above_five_crore(&self) -> bool {
         self.turnover > FIVE_CRORE
@@ -223,6 +237,9 @@ pub enum TaxpayerError {
     /// The turnover is no amount of money.
     #[error("turnover must be an amount in rupees from 0 to 10^13, not {0}")]
     Turnover(f64),
+    /// A filing preference lacks one of its halves.
+    #[error("filing_from goes with filing: from which period on, and how often")]
+    FilingFrom,
     /// The database failed.
     #[error("the sandbox database failed: {0}")]
     Database(#[from] rusqlite::Error),
@@ -263,6 +280,7 @@ pub(crate) fn create(
         kind: gstin.kind(),
         registered_on: wanted.registered_on.unwrap_or(GST_BEGAN),
         status: wanted.status.unwrap_or(Registration::Active),
+        suspended_on: wanted.suspended_on,
         cancelled_on: wanted.cancelled_on,
         scheme: wanted.scheme.unwrap_or_default(),
         turnover: whole_rupees(wanted.turnover.unwrap_or(ONE_CRORE))?,
@@ -276,7 +294,7 @@ pub(crate) fn create(
     Ok(taxpayer)
 }
 
-fn whole_rupees(turnover: f64) -> Result<i64, TaxpayerError> {
+pub(crate) fn whole_rupees(turnover: f64) -> Result<i64, TaxpayerError> {
     if !(0.0..=LARGEST_TURNOVER).contains(&turnover) {
         return Err(TaxpayerError::Turnover(turnover));
     }
@@ -290,9 +308,9 @@ fn check_username(username: &str) -> Result<(), TaxpayerError> {
     if fits { Ok(()) } else { Err(TaxpayerError::Username) }
 }
 
-fn insert(tx: &Transaction<'_>, taxpayer: &Taxpayer) -> rusqlite::Result<()> {
+pub(crate) fn insert(tx: &Transaction<'_>, taxpayer: &Taxpayer) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT INTO taxpayers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO taxpayers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         taxpayer.gstin.as_str(),
@@ -304,6 +322,7 @@ fn insert(tx: &Transaction<'_>, taxpayer: &Taxpayer) -> rusqlite::Result<()> {
         taxpayer.turnover,
         taxpayer.filing.as_str(),
         taxpayer.registered_on.to_string(),
+        taxpayer.suspended_on.map(|day| day.to_string()),
         taxpayer.cancelled_on.map(|day| day.to_string()),
         taxpayer.api_access,
         taxpayer.consent_minutes,
@@ -351,13 +370,6 @@ fn first_fourteen(seam: &Seam, state: StateCode, kind: EntityKind) -> String {
     state.chars().chain(drawn).collect()
 }
 
-/// Switches API access on or off, as the taxpayer would on the portal; false when there is no such taxpayer.
-pub(crate) fn set_api_access(tx: &Transaction<'_>, gstin: &Gstin, on: bool) -> rusqlite::Result<bool> {
-    let changed =
-        tx.execute("UPDATE taxpayers SET api_access = ?2 WHERE gstin = ?1", params![gstin.as_str(), on])?;
-    Ok(changed > 0)
-}
-
 /// The taxpayer with this GSTIN.
 pub(crate) fn by_gstin(conn: &Connection, gstin: &Gstin, otp: &str) -> rusqlite::Result<Option<Taxpayer>> {
     conn.prepare_cached("SELECT * FROM taxpayers WHERE gstin = ?1")?
@@ -395,7 +407,8 @@ fn read(row: &Row<'_>, otp: &str) -> rusqlite::Result<Taxpayer> {
         kind: gstin.kind(),
         registered_on: row.get::<_, String>("registered_on")?.parse().unwrap_or(GST_BEGAN),
         status: Registration::read(&row.get::<_, String>("status")?),
-        cancelled_on: row.get::<_, Option<String>>("cancelled_on")?.and_then(|day| day.parse().ok()),
+        suspended_on: day(row, "suspended_on")?,
+        cancelled_on: day(row, "cancelled_on")?,
         scheme: Scheme::read(&row.get::<_, String>("scheme")?),
         turnover: row.get("turnover")?,
         filing: Frequency::read(&row.get::<_, String>("filing")?).unwrap_or_default(),
@@ -403,6 +416,10 @@ fn read(row: &Row<'_>, otp: &str) -> rusqlite::Result<Taxpayer> {
         consent_minutes: row.get("consent_minutes")?,
         created_at: from_millis(row.get("created_at")?),
     })
+}
+
+fn day(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Date>> {
+    Ok(row.get::<_, Option<String>>(column)?.and_then(|day| day.parse().ok()))
 }
 
 /// The GSTIN in a column; taxpayers with a masked check digit are let in at the door, so here too.

@@ -42,6 +42,7 @@ pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), F
         let up = Up {
             gstn: ports::url(running.gstn),
             gstn_management: ports::url(running.management),
+            gstn_management_token_file: running.management_token.as_deref().map(absolute).transpose()?,
             gstn_certificate: absolute(&running.certificate_pem)?,
             client_id: client.id,
             client_secret_file: absolute(&client.secret_file)?,
@@ -130,10 +131,16 @@ impl From<SandboxError> for Failure {
     }
 }
 
+/// Where the token of the management port is, for the person who reads.
+pub(crate) fn token_words(file: Option<&Path>) -> String {
+    file.map_or_else(|| "none is asked for".to_owned(), |file| format!("in {}", file.display()))
+}
+
 #[derive(Serialize)]
 struct Up {
     gstn: String,
     gstn_management: String,
+    gstn_management_token_file: Option<PathBuf>,
     gstn_certificate: PathBuf,
     client_id: String,
     client_secret_file: PathBuf,
@@ -144,6 +151,7 @@ impl Answer for Up {
         let lines = [
             ("GSTN", self.gstn.clone()),
             ("management", self.gstn_management.clone()),
+            ("its token", token_words(self.gstn_management_token_file.as_deref())),
             ("certificate", self.gstn_certificate.display().to_string()),
             ("clientid", self.client_id.clone()),
             ("client-secret", format!("in {}", self.client_secret_file.display())),

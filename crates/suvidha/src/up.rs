@@ -27,7 +27,7 @@ use crate::logging::Logging;
 use crate::output::{Answer, Output, fields};
 use crate::ports;
 use crate::registry::{DEFAULT_DATA_DIR, Missing, RegistryPlace};
-use crate::sandbox::{absolute, new_credentials, write_ready_file};
+use crate::sandbox::{absolute, new_credentials, token_words, write_ready_file};
 use crate::serve::{runtime, stop};
 use crate::signals::Signals;
 
@@ -216,6 +216,7 @@ struct Ready {
     environments: BTreeMap<Environment, String>,
     gstn: String,
     gstn_management: String,
+    gstn_management_token_file: Option<PathBuf>,
     admin: String,
     gstn_certificate: PathBuf,
     asp: ReadyAsp,
@@ -259,6 +260,7 @@ impl Ready {
             environments: BTreeMap::from([url(Environment::Sandbox)?, url(Environment::Production)?]),
             gstn: ports::url(gstn.gstn),
             gstn_management: ports::url(gstn.management),
+            gstn_management_token_file: gstn.management_token.as_deref().map(absolute).transpose()?,
             admin: ports::url(admin.address),
             gstn_certificate: absolute(&gstn.certificate_pem)?,
             asp: ReadyAsp {
@@ -293,7 +295,7 @@ impl Serialize for Block<'_> {
 
 impl Answer for Block<'_> {
     fn words(&self) -> String {
-        let Ready { environments, gstn, gstn_management, admin, gstn_certificate, asp, taxpayer } =
+        let Ready { environments, gstn, gstn_management, admin, gstn_certificate, asp, taxpayer, .. } =
             self.ready;
         let url = |environment| environments.get(&environment).map_or("", String::as_str);
         let (sandbox, production) = (url(Environment::Sandbox), url(Environment::Production));
@@ -302,6 +304,7 @@ impl Answer for Block<'_> {
             ("production", format!("{production}  (not configured: answers every call with GSP640)")),
             ("simulated GSTN", gstn.clone()),
             ("its management", format!("{gstn_management}  (new taxpayers: see `suvidha sandbox --help`)")),
+            ("the token of that", token_words(self.ready.gstn_management_token_file.as_deref())),
             ("its certificate", gstn_certificate.display().to_string()),
             ("metrics", format!("{admin}/metrics")),
             ("demo ASP", asp.aspid.clone()),

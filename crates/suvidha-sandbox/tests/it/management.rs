@@ -3,11 +3,11 @@
 use gstn::Environment;
 use gstn::crypto::{Certificate, PublicKey};
 use serde_json::{Value, json};
-use suvidha_sandbox::{Config, Sandbox, SandboxError};
+use suvidha_sandbox::{Config, ManagementToken, Sandbox, SandboxError};
 use suvidha_seam::Seam;
 
 use crate::http::Request;
-use crate::taxpayer::OTP;
+use crate::taxpayer::{OTP, with_client};
 use crate::world::{CLIENT_SECRET, World};
 
 fn get(world: &World, path: &str) -> Value {
@@ -64,6 +64,7 @@ fn what_the_port_cannot_do_it_says() {
     assert_eq!(refused(Request::new("GET", "/taxpayers/33AANCS2882A1ZG")).0, 404);
     assert_eq!(refused(Request::new("GET", "/nowhere")).0, 404);
     assert_eq!(refused(Request::new("DELETE", "/taxpayers")).0, 405);
+    assert_eq!(refused(Request::new("PUT", "/clock").json(&json!({}))).0, 422);
     assert_eq!(refused(Request::new("GET", "/calls?limit=many")).0, 400);
 }
 
@@ -149,4 +150,87 @@ fn it_starts_as_nothing_but_a_sandbox() {
     assert!(matches!(refusal, SandboxError::NotASandbox(Environment::Production)));
     let refusal = start(|config| config.consent_minutes = 50_000);
     assert!(refusal.to_string().contains("consent_minutes"));
+}
+
+#[test]
+fn nobody_manages_without_the_token() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let file = world.dir.path().join("gstn/management-token");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let status = |path: &str, header: Option<&str>| {
+        let request = Request::new("GET", path);
+        let request = header.map_or(request.clone(), |header| request.header("Authorization", header));
+        world.manage_as_it_is(&request).status
+    };
+    let token = std::fs::read_to_string(file).unwrap();
+    for wrong in [None, Some("Bearer"), Some("Bearer guess"), Some(token.trim())] {
+        assert_eq!(status("/taxpayers", wrong), 401, "{wrong:?}");
+        assert_eq!(status("/nowhere", wrong), 401, "{wrong:?}");
+    }
+    assert_eq!(status("/taxpayers", Some(&format!("bearer {}", token.trim()))), 200);
+    for open in ["/healthz", "/openapi.json", "/certificate.pem"] {
+        assert_eq!(status(open, None), 200, "{open}");
+    }
+    let world = World::with(|config| config.management_token = ManagementToken::None);
+    assert!(!world.dir.path().join("gstn/management-token").exists());
+    assert_eq!(world.manage_as_it_is(&Request::new("GET", "/taxpayers")).status, 200);
+}
+
+#[test]
+fn a_moved_clock_moves_returns_and_logs_nobody_out() {
+    let mut world = World::new();
+    let session = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let set = |world: &World, what: Value| world.manage(&Request::new("PUT", "/clock").json(&what)).json();
+    assert_eq!(get(&world, "/clock")["mode"], "real");
+    let too_early = session.saved(&world, "052025", &["A1"]);
+    assert_eq!(session.finished(&world, "052025", &too_early), "ER", "dated 05-05-2025, and it is April");
+    let told = set(&world, json!({"at": "2025-06-01"}));
+    assert_eq!((&told["tax_now"], &told["mode"]), (&json!("2025-06-01T12:00:00+05:30"), &json!("apart")));
+    world.restart();
+    assert_eq!(get(&world, "/clock")["date"], "2025-06-01");
+    let saved = session.saved(&world, "052025", &["A1"]);
+    assert_eq!(session.finished(&world, "052025", &saved), "P");
+    let told = set(&world, json!({"advance": "1 month", "hold": true}));
+    assert_eq!((&told["date"], &told["mode"]), (&json!("2025-07-01"), &json!("held")));
+    let refused = world.manage(&Request::new("PUT", "/clock").json(&json!({"at": "1947-08-15"})));
+    assert_eq!(refused.status, 422);
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("GST began"));
+    assert_eq!(set(&world, json!({"real": true}))["mode"], "real");
+}
+
+#[test]
+fn a_registration_ends_when_its_day_has_come() {
+    let world = World::new();
+    let one = world.taxpayer(&json!({"scheme": "composition", "turnover": 9_000_000}));
+    let path = format!("/taxpayers/{}", one.gstin);
+    let change = |what: Value| world.manage(&Request::new("PATCH", &path).json(&what));
+    let changed = change(json!({"cancelled_on": "2025-06-01", "trade_name": "Gone Soon"}));
+    assert_eq!((changed.status, &changed.json()["scheme"]), (200, &json!("composition")));
+    let status = || {
+        let search = format!("/commonapi/v1.1/search?action=TP&gstin={}", one.gstin);
+        let answer = world.gstn(&with_client(Request::new("GET", search))).json();
+        let data = gstn::crypto::base64::decode_strict(answer["data"].as_str().unwrap()).unwrap();
+        let told: Value = serde_json::from_slice(&data).unwrap();
+        (told["sts"].as_str().unwrap().to_owned(), told["cxdt"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(status(), ("Active".into(), String::new()));
+    world.manage(&Request::new("PUT", "/clock").json(&json!({"at": "2025-06-01"})));
+    assert_eq!(status(), ("Cancelled".into(), "01/06/2025".into()));
+    assert_eq!(change(json!({"cancelled_on": null})).status, 200);
+    assert_eq!(status().0, "Active");
+    assert_eq!(change(json!({"gstin": "x"})).status, 422);
+}
+
+#[test]
+fn the_whole_world_ends_on_demand() {
+    let world = World::new();
+    world.taxpayer(&json!({})).login(&world);
+    world.manage(&Request::new("PUT", "/clock").json(&json!({"at": "2025-06-01"})));
+    let reset = |what: Value| world.manage(&Request::new("POST", "/reset").json(&what)).status;
+    assert_eq!(reset(json!({"everything": true, "gstin": "27AAPFU0939F1ZV"})), 422);
+    assert_eq!(reset(json!({"everything": true})), 200);
+    assert_eq!(get(&world, "/taxpayers")["taxpayers"], json!([]));
+    assert_eq!(get(&world, "/clock")["mode"], "real");
+    world.taxpayer(&json!({"state": "29"})).login(&world);
 }

@@ -121,7 +121,16 @@ impl World {
         response
     }
 
+    /// Sends to the management port, with its token.
     pub(crate) fn manage(&self, request: &Request) -> Response {
+        let request = match std::fs::read_to_string(self.config.data_dir.join("management-token")) {
+            Ok(token) => request.clone().header("Authorization", format!("Bearer {}", token.trim())),
+            Err(_) => request.clone(),
+        };
+        self.manage_as_it_is(&request)
+    }
+
+    pub(crate) fn manage_as_it_is(&self, request: &Request) -> Response {
         let response = request.send(self.host().management);
         assert_eq!(response.header("x-suvidha-sandbox"), Some("1"));
         response

@@ -2,14 +2,28 @@
 
 use std::time::Duration;
 
-use suvidha_sandbox::{AtSessionLimit, Config, Latency, WhileProcessing};
+use gstn::ReturnPeriod;
+use suvidha_sandbox::{AtSessionLimit, Config, Latency, ManagementToken, WhileProcessing};
 
 use super::reader::Section;
-use super::setting::{Bytes, Word};
+use super::setting::{Bytes, Setting, Word};
+use toml::de::DeValue;
 
 pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
     let default = Config::default();
+    let mut rules = default.rules;
+    let mut switches = section.section("rules");
+    for (key, rule) in [
+        ("previous_return_first", &mut rules.previous_return_first),
+        ("three_year_bar", &mut rules.three_year_bar),
+        ("amendments_need_original", &mut rules.amendments_need_original),
+        ("check_tax_amounts", &mut rules.check_tax_amounts),
+    ] {
+        *rule = switches.get(key, *rule);
+    }
+    drop(switches);
     Config {
+        rules,
         latency: latency(section.section("latency")),
         while_processing: section.get("while_processing", default.while_processing),
         token_minutes: minutes(&mut section, "token_life", default.token_minutes),
@@ -22,29 +36,48 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         strict_period_header: section.get("strict_period_header", default.strict_period_header),
         max_body_bytes: max_body(&mut section, default.max_body_bytes),
         remembered_calls: section.get("remembered_calls", default.remembered_calls),
-        environment: default.environment,
-        data_dir: default.data_dir,
-        listen: default.listen,
-        management: default.management,
-        clients: default.clients,
-        public_users: default.public_users,
+        management_token: section.get("management_token", default.management_token),
+        rules_as_of: section.optional("rules_as_of"),
+        ..default
     }
 }
 
 fn latency(mut section: Section<'_, '_>) -> Latency {
-    let default = Latency::default();
+    let profile = section.get("profile", Profile::Quick).latency();
     let mut millis = |key, default: u32| {
         let at = section.locate(key);
-        let time = section.get(key, Duration::from_millis(default.into()));
+        let time = section.optional::<Duration>(key).unwrap_or(Duration::from_millis(default.into()));
         u32::try_from(time.as_millis()).unwrap_or_else(|_| {
             section.problem(at, key, "at most 49 days");
             default
         })
     };
     Latency {
-        save_base_ms: millis("save", default.save_base_ms),
-        ptf_ms: millis("proceed_to_file", default.ptf_ms),
-        rows_per_second: section.get("rows_per_second", default.rows_per_second),
+        save_base_ms: millis("save", profile.save_base_ms),
+        ptf_ms: millis("proceed_to_file", profile.ptf_ms),
+        offset_ms: millis("offset", profile.offset_ms),
+        gen2b_ms: millis("generate_2b", profile.gen2b_ms),
+        ims_ms: millis("ims", profile.ims_ms),
+        file_ms: millis("files", profile.file_ms),
+        rows_per_second: section.optional("rows_per_second").unwrap_or(profile.rows_per_second),
+    }
+}
+
+/// A set of latencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    None,
+    Quick,
+    Realistic,
+}
+
+impl Profile {
+    pub(crate) fn latency(self) -> Latency {
+        match self {
+            Self::None => Latency::NONE,
+            Self::Quick => Latency::QUICK,
+            Self::Realistic => Latency::REALISTIC,
+        }
     }
 }
 
@@ -84,4 +117,23 @@ impl Word for WhileProcessing {
 
 impl Word for AtSessionLimit {
     const WORDS: &'static [(&'static str, Self)] = &[("replace", Self::Replace), ("refuse", Self::Refuse)];
+}
+
+impl Word for ManagementToken {
+    const WORDS: &'static [(&'static str, Self)] = &[("kept", Self::Kept), ("none", Self::None)];
+}
+
+impl Word for Profile {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("quick", Self::Quick), ("realistic", Self::Realistic)];
+}
+
+impl Setting for ReturnPeriod {
+    fn expected() -> String {
+        r#"a tax period such as "042026""#.into()
+    }
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
 }

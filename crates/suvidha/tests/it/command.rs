@@ -237,9 +237,12 @@ pub(crate) fn get(url: &str, header: &str) -> (u16, Value) {
     exchange("GET", url, header, "")
 }
 
-/// `POST url` with a JSON body, over plain HTTP: the status and the body.
-pub(crate) fn post(url: &str, json: &Value) -> (u16, Value) {
-    exchange("POST", url, "content-type: application/json", &json.to_string())
+/// One call of the sandbox's management that a ready file tells of, with its token: the status and the body.
+pub(crate) fn manage(ready: &Value, method: &str, path: &str, json: &Value) -> (u16, Value) {
+    let token = fs::read_to_string(ready["gstn_management_token_file"].as_str().unwrap()).unwrap();
+    let headers = format!("content-type: application/json\r\nauthorization: Bearer {}", token.trim());
+    let body = if json.is_null() { String::new() } else { json.to_string() };
+    exchange(method, &format!("{}{path}", ready["gstn_management"].as_str().unwrap()), &headers, &body)
 }
 
 /// One request with more headers, `\r\n` between them, over plain HTTP: the status and the body.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use suvidha_seam::Seam;
 
-use crate::command::{Ended, Place, get, gstr1, mode, recent_periods};
+use crate::command::{Ended, Place, gstr1, manage, mode, recent_periods};
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
@@ -127,8 +127,7 @@ fn commands_at_once_renew_a_session_once_and_lose_none() {
         }
     });
 
-    let url = format!("{}/calls?limit=1000", text(&ready["gstn_management"]));
-    let (_, calls) = get(&url, "accept: application/json");
+    let (_, calls) = manage(&ready, "GET", "/calls?limit=1000", &Value::Null);
     let calls = calls["calls"].as_array().unwrap_or_else(|| panic!("{calls}")).clone();
     let count = |action: &str| calls.iter().filter(|call| call["action"] == action).count();
     assert_eq!((count("REFRESHTOKEN"), count("RETSUM")), (1, COMMANDS));

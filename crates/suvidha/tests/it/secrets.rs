@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gstn::crypto::base64;
 use serde_json::{Value, json};
 
-use crate::command::{Place, Server, gstr1, post, recent_periods};
+use crate::command::{Place, Server, gstr1, manage, recent_periods};
 use crate::getkey::{Asp, Session, Signed};
 
 const CLIENT_ID: &str = "l7xx0123456789abcdef0123456789abcdef";
@@ -47,7 +47,7 @@ fn no_secret_is_written_where_it_does_not_belong() {
     ));
     fs::rename(place.path("err"), place.path("gstn.log")).unwrap();
     fs::rename(place.path("out"), place.path("gstn.out")).unwrap();
-    let taxpayer = new_taxpayer(ready["gstn_management"].as_str().unwrap());
+    let taxpayer = new_taxpayer(&ready);
 
     let (gateway, address, asp) = gateway_before(&place, ready["gstn"].as_str().unwrap());
     place.write("token", TOKEN);
@@ -195,8 +195,8 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A taxpayer outside of Maharashtra, made over the management port.
-fn new_taxpayer(management: &str) -> Value {
-    let (status, taxpayer) = post(&format!("{management}/taxpayers"), &json!({"state": "29"}));
+fn new_taxpayer(ready: &Value) -> Value {
+    let (status, taxpayer) = manage(ready, "POST", "/taxpayers", &json!({"state": "29"}));
     assert!(status < 300, "{taxpayer}");
     taxpayer
 }

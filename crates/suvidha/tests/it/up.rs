@@ -25,7 +25,16 @@ fn the_printed_curl_line_works_as_it_stands() {
 
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
-    let outer = ["environments", "gstn", "gstn_management", "admin", "gstn_certificate", "asp", "taxpayer"];
+    let outer = [
+        "environments",
+        "gstn",
+        "gstn_management",
+        "gstn_management_token_file",
+        "admin",
+        "gstn_certificate",
+        "asp",
+        "taxpayer",
+    ];
     assert_eq!(keys(&ready), set(&outer));
     assert_eq!(keys(&ready["environments"]), set(&["sandbox", "production"]));
     let of_asp = ["aspid", "token", "secret", "password", "private_key", "certificate"];
