@@ -28,6 +28,8 @@ pub struct Config {
     pub public_users: Vec<PublicUser>,
     /// How long asynchronous work takes.
     pub latency: Latency,
+    /// When a list is too large for an answer, and how its files are given.
+    pub files: Files,
     /// What a second save gets while the first one of the same return is still being processed.
     pub while_processing: WhileProcessing,
     /// Life of a session token in minutes.
@@ -69,6 +71,7 @@ impl Default for Config {
             clients: Vec::new(),
             public_users: vec![PublicUser::new("suvidha", "suvidha")],
             latency: Latency::default(),
+            files: Files::default(),
             while_processing: WhileProcessing::Refuse,
             token_minutes: 360,
             consent_minutes: 30 * 24 * 60,
@@ -143,6 +146,34 @@ impl Latency {
         ims_ms: 2000,
         file_ms: 1000,
     };
+}
+
+/// When a list is too large for one answer, and how its files are given. Times count on the real clock.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    /// The most documents that one answer holds. With more, the answer is a token.
+    pub limit: usize,
+    /// The most documents in one file.
+    pub per_archive: usize,
+    /// For how long an address is served, in minutes; after that its list is forgotten.
+    pub url_minutes: u32,
+    /// How long GSTN says it will take, in minutes (`est`).
+    pub estimate_minutes: u32,
+    /// How long it takes at least, in milliseconds: FILEDET answers RTN_24 until then.
+    pub ready_after_ms: u32,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            limit: 10_000,
+            per_archive: 10_000,
+            url_minutes: 24 * 60,
+            estimate_minutes: 30,
+            ready_after_ms: 2000,
+        }
+    }
 }
 
 /// What a second save, reset or proceed-to-file gets while one of the same return is being processed.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::files;
 use crate::gstr1;
 use crate::server::SandboxError;
 
@@ -39,6 +40,7 @@ impl Db {
         check_owner(&writer, &path)?;
         writer.execute_batch(include_str!("schema.sql"))?;
         gstr1::create_tables(&writer)?;
+        files::create_tables(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;

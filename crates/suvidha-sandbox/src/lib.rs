@@ -21,6 +21,7 @@ mod db;
 mod duties;
 mod fault;
 mod filed;
+mod files;
 mod filing;
 mod forms;
 pub mod gstr1;
@@ -45,7 +46,7 @@ mod taxpayers;
 mod token;
 
 pub use config::{
-    AtSessionLimit, ClientCredentials, Config, Latency, ManagementToken, PublicUser, WhileProcessing,
+    AtSessionLimit, ClientCredentials, Config, Files, Latency, ManagementToken, PublicUser, WhileProcessing,
 };
 pub use forms::{Form, Frequency};
 pub use rules::Rules;

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
+use crate::files::{self, Asked, ListOf};
 use crate::filing;
 use crate::forms::Form;
-use crate::gstr1::{self, JobOutcome, SectionQuery};
+use crate::gstr1::{self, JobOutcome};
 use crate::jobs::{self, Job, NewJob, Slot};
 use crate::payload;
 use crate::respond::Answer;
@@ -45,6 +46,10 @@ const SECTIONS: [&str; 24] = [
     "ECOM",
     "ECOMA",
 ];
+
+/// What a section may be narrowed down by.
+const SECTION_FILTERS: [&str; 7] =
+    ["ctin", "state_cd", "from_time", "action_required", "sub-section", "sub_section", "rtin"];
 
 /// The jobs of a GSTR-1, as they are kept. RETSTATUS tells a nil proceed-to-file as `PTF`.
 const SAVE: &str = "SAVE";
@@ -246,20 +251,8 @@ impl Made<'_> {
 
     fn section(&self, action: &str) -> Result<Answer, Fault> {
         own_gstin(self.live, self.call)?;
-        let subject = self.simulator.subject(&self.live.taxpayer, self.form, query_period(self.call)?);
-        let query = SectionQuery {
-            ctin: self.call.query("ctin"),
-            state_cd: self.call.query("state_cd"),
-            from_time: self.call.query("from_time"),
-            action_required: self.call.query("action_required"),
-            sub_section: self.call.query("sub-section").or_else(|| self.call.query("sub_section")),
-            rtin: self.call.query("rtin"),
-        };
-        let section = self
-            .simulator
-            .db
-            .read(|tx| gstr1::section(tx, &subject, action, &query))?
-            .ok_or_else(no_record)?;
-        Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &section))
+        let list = if self.form == Form::Gstr1a { ListOf::Gstr1a } else { ListOf::Gstr1 };
+        let asked = Asked::by(self.call, list, Some(query_period(self.call)?), action, &SECTION_FILTERS);
+        files::answer_list(self.simulator, self.live, &asked)?.ok_or_else(no_record)
     }
 }

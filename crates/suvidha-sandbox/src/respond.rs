@@ -14,10 +14,15 @@ use crate::fault::Fault;
 
 const MARK: HeaderName = HeaderName::from_static("x-suvidha-sandbox");
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const GZIP: HeaderValue = HeaderValue::from_static("application/gzip");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+
 /// An answer, ready to be sent.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) error_cd: Option<String>,
+    content_type: HeaderValue,
     body: Vec<u8>,
 }
 
@@ -25,7 +30,8 @@ impl Answer {
     /// `body` as JSON at HTTP 200.
     pub(crate) fn json(body: &impl Serialize) -> Self {
         // Replies are built from texts, numbers and maps with text keys: these always serialise.
-        Self { status: StatusCode::OK, error_cd: None, body: serde_json::to_vec(body).unwrap_or_default() }
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self { status: StatusCode::OK, error_cd: None, content_type: JSON, body }
     }
 
     /// `{"status_cd":"1"}`.
@@ -50,11 +56,21 @@ impl Answer {
         Self::json(&Reply { data: Some(base64::encode(payload.to_string())), ..Reply::done() })
     }
 
+    /// A file as it is.
+    pub(crate) fn file(body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, error_cd: None, content_type: GZIP, body }
+    }
+
+    /// A status and nothing else, as hosts of files answer.
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        Self { status, error_cd: None, content_type: TEXT, body: Vec::new() }
+    }
+
     /// The answer as HTTP.
     pub(crate) fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, self.content_type);
         mark(&mut response);
         response
     }

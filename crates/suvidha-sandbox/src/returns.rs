@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
+use crate::files;
 use crate::filing::{self, Track};
 use crate::jobs;
 use crate::payload::{self, Opened};
@@ -25,6 +26,7 @@ pub(crate) fn common(
     match (&call.method, call.query("action")) {
         (&Method::GET, Some("RETSTATUS")) => status(simulator, &live, call),
         (&Method::GET, Some("RETTRACK")) => track(simulator, &live, call),
+        (&Method::GET, Some("FILEDET")) => files::details(simulator, &live, call, files::of_return),
         (_, action) => Err(not_here(call, resource, action)),
     }
 }

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use crate::auth;
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
+use crate::files;
 use crate::ledgers;
 use crate::outward;
 use crate::public;
@@ -16,6 +17,9 @@ use crate::simulator::Simulator;
 /// Answers a call of the GSTN listener.
 pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault> {
     let client_id = simulator.identify_client(call)?;
+    if let Some(served) = files::download(simulator, call) {
+        return served;
+    }
     let resource = call.resource().ok_or_else(|| no_such_api(call))?;
     if ![Method::GET, Method::POST, Method::PUT].contains(&call.method) {
         return Err(not_here(call, &resource, call.query("action")));

@@ -30,6 +30,7 @@ use crate::clock::ist_date;
 use crate::config::{Config, ManagementToken};
 use crate::db::Db;
 use crate::fault::Fault;
+use crate::files;
 use crate::jobs;
 use crate::management;
 use crate::respond::Answer;
@@ -152,7 +153,8 @@ impl Sandbox {
         let tasks = vec![
             tokio::spawn(serve(gstn_listener, gstn_routes, stopped.clone())),
             tokio::spawn(serve(management_listener, management_routes, stopped.clone())),
-            tokio::spawn(jobs::work(simulator.clone(), stopped)),
+            tokio::spawn(jobs::work(simulator.clone(), stopped.clone())),
+            tokio::spawn(files::work(simulator.clone(), stopped)),
         ];
         tracing::info!(%gstn, %management, "the simulated GSTN is listening");
         Ok(Running { gstn, management, certificate_pem, management_token, simulator, stop, tasks })
@@ -215,7 +217,10 @@ fn check(config: &Config) -> Result<(), SandboxError> {
     )?;
     must(config.token_minutes > 0, "token_minutes", "at least 1")?;
     must(!config.otp.is_empty(), "otp", "at least one character")?;
-    must(config.max_body_bytes > 0, "max_body_bytes", "at least 1")
+    must(config.max_body_bytes > 0, "max_body_bytes", "at least 1")?;
+    must(config.files.limit > 0, "files.limit", "at least 1")?;
+    must(config.files.per_archive > 0, "files.per_archive", "at least 1")?;
+    must(config.files.url_minutes > 0, "files.url_minutes", "at least 1")
 }
 
 fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError> {
@@ -235,6 +240,7 @@ fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError
         management_token,
         call_log: CallLog::new(config.remembered_calls),
         new_job: Notify::new(),
+        new_list: Notify::new(),
         config,
         seam,
     };

@@ -33,6 +33,8 @@ pub(crate) struct Simulator {
     pub(crate) call_log: CallLog,
     /// Rung when a job was added.
     pub(crate) new_job: Notify,
+    /// Rung when a list was too large for its answer.
+    pub(crate) new_list: Notify,
 }
 
 impl Simulator {

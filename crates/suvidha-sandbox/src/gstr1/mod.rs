@@ -26,6 +26,7 @@ mod sections;
 mod statements;
 mod status;
 mod store;
+mod stretch;
 mod summary;
 mod tables;
 mod taxes;
@@ -47,6 +48,7 @@ pub use status::{
     ReturnState, file, precheck_file, precheck_proceed_to_file, proceed_to_file, reset, status,
 };
 pub use store::create_tables;
+pub use stretch::{Place as SectionPlace, Stretch, stretch};
 pub use summary::summary;
 
 /// Whose return is meant, for which month, and when it is.

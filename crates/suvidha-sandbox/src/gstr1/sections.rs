@@ -47,10 +47,7 @@ pub fn section(
     if action == "VALIDATEHSNSUM" {
         return Ok(reconcile::hsn_comparison(connection, subject)?);
     }
-    let name = OTHER_NAMES
-        .iter()
-        .find(|(other, _)| *other == action)
-        .map_or_else(|| action.to_ascii_lowercase(), |(_, section)| (*section).to_owned());
+    let name = section_name(action);
     let mut tables = Table::of_section(&name).peekable();
     if tables.peek().is_none() {
         return Err(GstnError::new("RET11403", format!("Invalid API Request: {action}")).into());
@@ -68,14 +65,22 @@ pub fn section(
     Ok(Some(json!({ name: shape(parts) })))
 }
 
-struct Filter<'a> {
+/// The key under which an action's rows are read and saved.
+pub(super) fn section_name(action: &str) -> String {
+    OTHER_NAMES
+        .iter()
+        .find(|(other, _)| *other == action)
+        .map_or_else(|| action.to_ascii_lowercase(), |(_, section)| (*section).to_owned())
+}
+
+pub(super) struct Filter<'a> {
     query: &'a SectionQuery<'a>,
     /// yyyy-mm-dd
     changed_since: Option<String>,
 }
 
 impl<'a> Filter<'a> {
-    fn read(query: &'a SectionQuery<'a>) -> Result<Self, GstnError> {
+    pub(super) fn read(query: &'a SectionQuery<'a>) -> Result<Self, GstnError> {
         let changed_since = match query.from_time.map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => match parse_date(&text.replace('/', "-")) {
@@ -86,12 +91,12 @@ impl<'a> Filter<'a> {
         Ok(Self { query, changed_since })
     }
 
-    fn wants_part(&self, table: &Table) -> bool {
+    pub(super) fn wants_part(&self, table: &Table) -> bool {
         let wanted = self.query.sub_section.filter(|wanted| !wanted.is_empty());
         wanted.is_none_or(|wanted| table.part.is_empty() || wanted.eq_ignore_ascii_case(table.part))
     }
 
-    fn wants(&self, kept: &KeptRow) -> bool {
+    pub(super) fn wants(&self, kept: &KeptRow) -> bool {
         let matches = |wanted: Option<&str>, field: &str| match (wanted, kept.row.text(field)) {
             (Some(wanted), Some(found)) => wanted.is_empty() || wanted.eq_ignore_ascii_case(found),
             _ => true,
@@ -104,7 +109,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn shape(parts: Vec<(&'static Table, Vec<KeptRow>)>) -> Value {
+pub(super) fn shape(parts: Vec<(&'static Table, Vec<KeptRow>)>) -> Value {
     match parts.as_slice() {
         [(table, rows), ..] if table.is_whole() => statement(table.section, rows, &parts),
         [(table, rows)] if table.part.is_empty() => list(table, rows),

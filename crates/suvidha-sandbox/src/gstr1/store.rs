@@ -75,6 +75,9 @@ const SELECT: &str = "SELECT section, part, key, period, shared, body, flag, ori
                 WHERE gstin = r.gstin AND form = r.form AND period = r.period), form
      FROM gstr1_row r ";
 const WITH_KEY: &str = "WHERE gstin = ?1 AND section = ?2 AND part = ?3 AND key = ?4";
+const ROWS_AFTER: &str =
+    "WHERE gstin = ?1 AND form = ?2 AND period = ?3 AND section = ?4 AND part = ?5 AND key > ?6
+     ORDER BY key LIMIT ?7";
 const WITH_NUMBER: &str = "WHERE gstin = ?1 AND series = ?2 AND number = ?3";
 
 /// The rows of one table in one return, in the order of their keys.
@@ -89,6 +92,23 @@ pub(super) fn rows(
         connection,
         "WHERE gstin = ?1 AND form = ?2 AND period = ?3 AND section = ?4 AND part = ?5 ORDER BY key",
         params![gstin.as_str(), form.as_str(), period.to_string(), table.section, table.part],
+    )
+}
+
+/// At most `most` rows of one table in one return, in the order of their keys, from the one after `after` on.
+pub(super) fn rows_after(
+    connection: &Connection,
+    subject: &Subject,
+    table: &Table,
+    after: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<KeptRow>> {
+    let (form, period) = (subject.form.as_str(), subject.period.to_string());
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    select(
+        connection,
+        ROWS_AFTER,
+        params![subject.gstin.as_str(), form, period, table.section, table.part, after, most],
     )
 }
 
@@ -331,9 +351,13 @@ mod tests {
     fn lookups_of_one_row_use_an_index() {
         let connection = Connection::open_in_memory().unwrap();
         create_tables(&connection).unwrap();
-        for (condition, index) in [(WITH_KEY, "gstr1_row_by_key"), (WITH_NUMBER, "gstr1_row_by_number")] {
+        for (condition, index) in [
+            (WITH_KEY, "gstr1_row_by_key"),
+            (WITH_NUMBER, "gstr1_row_by_number"),
+            (ROWS_AFTER, "form=? AND period=? AND section=? AND part=? AND key>?"),
+        ] {
             let sql = format!("EXPLAIN QUERY PLAN {SELECT}{condition}");
-            let parameters = rusqlite::params_from_iter(vec![""; condition.matches('?').count()]);
+            let parameters = rusqlite::params_from_iter(vec!["0"; condition.matches('?').count()]);
             let plan: String = connection.query_row(&sql, parameters, |row| row.get(3)).unwrap();
             assert!(plan.contains(index), "{plan}");
         }

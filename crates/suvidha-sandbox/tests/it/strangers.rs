@@ -38,10 +38,8 @@ fn an_api_that_is_not_simulated_yet_says_so_and_never_pretends() {
     let world = World::new();
     let session = world.taxpayer(&json!({})).login(&world);
     let calls = [
-        session.get("returns/gstr3b", "RETSUM", "032025"),
-        session.get("returns/gstr2b", "GET2B", "032025"),
-        session.get("ledgers", "CASH", "032025"),
-        session.get("returns", "FILEDET", "032025"),
+        session.get("returns/gstr6", "RETSUM", "032025"),
+        session.get("returns/itc04", "GET", "032025"),
         session.write("POST", "returns/gstr1", "RETSUBMIT", &json!({})),
         session.write("POST", "returns/gstr1", "GENSUM", &json!({})),
         session.write("POST", "returns/gstrptf", "RETNEWPTF", &json!({})).header("rtn_typ", "GSTR6"),
