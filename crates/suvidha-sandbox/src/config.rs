@@ -160,19 +160,11 @@ pub struct Files {
     pub url_minutes: u32,
     /// How long GSTN says it will take, in minutes (`est`).
     pub estimate_minutes: u32,
-    /// How long it takes at least, in milliseconds: FILEDET answers RTN_24 until then.
-    pub ready_after_ms: u32,
 }
 
 impl Default for Files {
     fn default() -> Self {
-        Self {
-            limit: 10_000,
-            per_archive: 10_000,
-            url_minutes: 24 * 60,
-            estimate_minutes: 30,
-            ready_after_ms: 2000,
-        }
+        Self { limit: 10_000, per_archive: 10_000, url_minutes: 24 * 60, estimate_minutes: 30 }
     }
 }
 

@@ -201,7 +201,7 @@ pub(super) fn queue(
     let settings = &simulator.config.files;
     let token = format!("{:032x}", u128::from_be_bytes(simulator.seam.random()));
     let (ek, url_key) = (simulator.seam.random::<32>(), simulator.seam.random::<16>());
-    let ready_at = now + i64::from(settings.ready_after_ms);
+    let ready_at = now + i64::from(simulator.config.latency.file_ms);
     let keep_until = ready_at + i64::from(settings.url_minutes) * MILLIS_PER_MINUTE;
     tx.prepare_cached(
         "INSERT INTO large_lists (token, gstin, form, period, action, filters, ek, url_key, asked_at, ready_at,

@@ -19,9 +19,8 @@ fn small() -> World {
 }
 
 fn settings(config: &mut Config) {
-    config.latency = Latency::NONE;
-    config.files =
-        Files { limit: 3, per_archive: 2, url_minutes: 60, estimate_minutes: 30, ready_after_ms: 5000 };
+    config.latency = Latency { file_ms: 5000, ..Latency::NONE };
+    config.files = Files { limit: 3, per_archive: 2, url_minutes: 60, estimate_minutes: 30 };
 }
 
 /// A taxpayer with so many invoices.

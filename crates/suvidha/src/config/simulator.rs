@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gstn::ReturnPeriod;
-use suvidha_sandbox::{AtSessionLimit, Config, Latency, ManagementToken, WhileProcessing};
+use suvidha_sandbox::{AtSessionLimit, Config, Files, Latency, ManagementToken, WhileProcessing};
 
 use super::reader::Section;
 use super::setting::{Bytes, Setting, Word};
@@ -38,6 +38,7 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         remembered_calls: section.get("remembered_calls", default.remembered_calls),
         management_token: section.get("management_token", default.management_token),
         rules_as_of: section.optional("rules_as_of"),
+        files: files(section.section("files"), default.files),
         ..default
     }
 }
@@ -78,6 +79,24 @@ impl Profile {
             Self::Quick => Latency::QUICK,
             Self::Realistic => Latency::REALISTIC,
         }
+    }
+}
+
+fn files(mut section: Section<'_, '_>, default: Files) -> Files {
+    let mut count = |key, default: usize| {
+        let at = section.locate(key);
+        let count = section.get(key, default);
+        if count == 0 {
+            section.problem(at, key, "at least 1");
+        }
+        count
+    };
+    let (limit, per_archive) = (count("limit", default.limit), count("per_archive", default.per_archive));
+    Files {
+        limit,
+        per_archive,
+        url_minutes: minutes(&mut section, "url_life", default.url_minutes),
+        estimate_minutes: section.get("estimate_minutes", default.estimate_minutes),
     }
 }
 
