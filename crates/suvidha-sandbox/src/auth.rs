@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::call::Call;
 use crate::clock::from_millis;
 use crate::fault::Fault;
-use crate::filing;
 use crate::respond::Answer;
 use crate::sessions::{self, Login, Session, minutes_after};
+use crate::signing;
 use crate::simulator::{Simulator, same_secret};
 use crate::taxpayers::{self, Taxpayer};
 
@@ -182,7 +182,7 @@ fn evc_otp(simulator: &Simulator, client_id: &str, call: &Call) -> Result<Answer
         }
         let pan = required(call.query("pan"), "pan")?;
         let form_type = required(call.query("form_type"), "form_type")?;
-        filing::send_evc_otp(tx, &live.taxpayer, pan, form_type, call.at)?;
+        signing::send_evc_otp(tx, &live.taxpayer, pan, form_type, call.at)?;
         Ok(Answer::done())
     })
 }

@@ -47,6 +47,8 @@ pub struct Config {
     pub at_session_limit: AtSessionLimit,
     /// Whether RETFILE checks the EVC signature (`sign`).
     pub evc_sign_check: bool,
+    /// How a filing with a DSC is checked.
+    pub dsc_check: DscCheck,
     /// Whether a `ret_period` header that differs from the period in the payload is refused with RET191136.
     /// Off by default: one client family sends today's month whatever it saves.
     pub strict_period_header: bool,
@@ -80,6 +82,7 @@ impl Default for Config {
             session_limit: 1,
             at_session_limit: AtSessionLimit::Replace,
             evc_sign_check: true,
+            dsc_check: DscCheck::Lenient,
             strict_period_header: false,
             rules_as_of: None,
             rules: Rules::default(),
@@ -196,6 +199,19 @@ pub enum ManagementToken {
     Kept,
     /// None: whoever reaches the port may use it.
     None,
+}
+
+/// How the signature of a filing with a DSC is checked. Documents and clients disagree on what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DscCheck {
+    /// Not at all.
+    Off,
+    /// The summary must be signed, in any of the forms that clients use. The certificate must be registered only if the
+    /// taxpayer has registered one.
+    Lenient,
+    /// Signed are the 32 bytes of the digest, attached, by a registered certificate.
+    Strict,
 }
 
 /// The credentials of a GSP.

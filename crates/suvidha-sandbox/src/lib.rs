@@ -39,6 +39,7 @@ mod routes;
 mod rules;
 mod server;
 mod sessions;
+mod signing;
 mod simulator;
 mod tax_clock;
 mod taxpayer_change;
@@ -46,7 +47,8 @@ mod taxpayers;
 mod token;
 
 pub use config::{
-    AtSessionLimit, ClientCredentials, Config, Files, Latency, ManagementToken, PublicUser, WhileProcessing,
+    AtSessionLimit, ClientCredentials, Config, DscCheck, Files, Latency, ManagementToken, PublicUser,
+    WhileProcessing,
 };
 pub use forms::{Form, Frequency};
 pub use rules::Rules;

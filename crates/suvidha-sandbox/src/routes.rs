@@ -12,6 +12,7 @@ use crate::outward;
 use crate::public;
 use crate::respond::Answer;
 use crate::returns;
+use crate::signing;
 use crate::simulator::Simulator;
 
 /// Answers a call of the GSTN listener.
@@ -32,6 +33,9 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
             ledgers::answer(simulator, client_id, call, &resource)
+        }
+        (Family::TaxpayerApi, "registerdsc" | "deregisterdsc") => {
+            signing::registration(simulator, client_id, call, &resource)
         }
         (Family::CommonApi, "authenticate") => public::authenticate(simulator, client_id, call),
         (Family::CommonApi, "search") if is_get(call, "TP") => public::search(simulator, client_id, call),

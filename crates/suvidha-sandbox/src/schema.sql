@@ -34,6 +34,13 @@ CREATE TABLE IF NOT EXISTS evc_otps (
   PRIMARY KEY (gstin, form_type)
 ) STRICT;
 
+-- The certificates with which a taxpayer may sign, by the SHA-256 of their DER.
+CREATE TABLE IF NOT EXISTS dsc_certificates (
+  gstin       TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  PRIMARY KEY (gstin, fingerprint)
+) STRICT;
+
 -- Sessions of taxpayers, and of public users (those have no gstin). One that is ended leaves with its key; one that
 -- expired is kept for a while, because an expired token is answered differently from an unknown one.
 CREATE TABLE IF NOT EXISTS sessions (

@@ -40,6 +40,7 @@
 mod aes;
 pub mod base64;
 mod certificate;
+mod dsc;
 mod error;
 mod evc;
 mod getkey;
@@ -53,6 +54,7 @@ mod wire;
 
 pub use aes::{aes256_ecb_decrypt, aes256_ecb_encrypt};
 pub use certificate::Certificate;
+pub use dsc::{DscContent, DscSignature, dsc_sign, dsc_verify};
 pub use error::{CertificateError, CryptoError};
 pub use evc::{evc_sid, evc_sign, evc_verify};
 pub use getkey::{getkey_sign, getkey_verify};

@@ -60,4 +60,13 @@ keytool -importkeystore -srckeystore modern.pfx -srcstorepass open-sesame -destk
   -deststoretype PKCS12 -deststorepass open-sesame -J-Dkeystore.pkcs12.macAlgorithm=HmacPBESHA1 \
   -J-Dkeystore.pkcs12.keyProtectionAlgorithm=PBEWithHmacSHA1AndAES_256 \
   -J-Dkeystore.pkcs12.certProtectionAlgorithm=PBEWithHmacSHA1AndAES_128
+
+# What openssl signs as a DSC would, over the digest of "eyJnc3RpbiI6IjI3In0=" and over its hex text.
+printf 'eyJnc3RpbiI6IjI3In0=' | openssl dgst -sha256 -binary > dsc.digest
+printf 'eyJnc3RpbiI6IjI3In0=' | openssl dgst -sha256 -r | cut -d' ' -f1 | tr -d '\n' > dsc.hex
+cms() { openssl cms -sign -binary -md sha256 -signer certificate.pem -inkey key.pkcs8.pem -outform DER -in "$1" "$2" "$3" | openssl base64 -A > "$4"; }
+cms dsc.digest -nodetach -noattr dsc.attached.txt
+cms dsc.digest -nodetach -nosmimecap dsc.attributes.txt
+cms dsc.hex -nosmimecap -noattr dsc.detached-hex.txt
+rm dsc.digest dsc.hex
 chmod 644 *.pem *.der *.pfx

@@ -4,6 +4,7 @@
 mod files;
 mod forms;
 mod known_answers;
+mod signatures;
 mod tampering;
 
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ fn proceed_with(session: &Session, period: &str) -> Request {
 }
 
 /// Saves an invoice, proceeds to file and gives the summary to be filed, as text.
-fn ready(world: &World, session: &Session) -> String {
+pub(crate) fn ready(world: &World, session: &Session) -> String {
     ready_for(world, session, PERIOD, &["A1"])
 }
 
@@ -169,8 +169,8 @@ fn ways_of_signing_that_are_not_simulated_say_so() {
     let session = newcomer(&world);
     let mut body =
         session.sealed("RETFILE", &json!({"gstin": session.gstin, "ret_period": PERIOD}).to_string());
-    body["st"] = json!("DSC");
-    body["sid"] = json!(session.pan());
+    body["st"] = json!("Esign");
+    body["sid"] = json!("999999999999");
     let request = session.call("POST", "/taxpayerapi/v4.0/returns/gstr1").json(&body);
     let answer = world.gstn(&request);
     assert_eq!((answer.status, answer.error_cd().as_str()), (501, "SBX501"));
