@@ -236,6 +236,9 @@ fn poll_next(
     cx: &mut Context<'_>,
     least: usize,
 ) -> Poll<Result<Option<Bytes>, Error>> {
+    if let Some(rest) = framing.declared_length().filter(|_| link.ahead.len() >= least) {
+        link.top_up(cx, rest).map_err(|error| half_an_answer(&error))?;
+    }
     loop {
         if framing.is_over() || link.ahead.len() >= least {
             match framing.next(&mut link.ahead).map_err(|fault| Error::because(Kind::GstnMalformed, fault))? {

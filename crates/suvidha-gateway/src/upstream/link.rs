@@ -16,7 +16,10 @@ use tokio_rustls::client::TlsStream;
 const USUAL_READ: usize = 8 * 1024;
 
 /// So much is read at once at most.
-const LONGEST_READ: usize = 64 * 1024;
+const LONGEST_READ: usize = 128 * 1024;
+
+/// Of a long answer, less than this is not given while more is there: each piece is a write to the ASP, which wakes it.
+const SHORT_PIECE: usize = 16 * 1024;
 
 /// A byte stream to GSTN, with or without TLS.
 pub(super) enum Io {
@@ -119,7 +122,9 @@ impl Link {
     /// the connection was closed.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
         let room = room.clamp(USUAL_READ / 4, LONGEST_READ);
-        if self.read.capacity() - self.read.len() < room.min(LONGEST_READ / 4) {
+        // Where nothing is held, the room is free again as soon as what was read into it is sent.
+        let enough = if self.read.is_empty() { room } else { room.min(SHORT_PIECE) };
+        if self.read.capacity() - self.read.len() < enough {
             self.read.reserve(room.max(USUAL_READ));
             self.has_grown |= room > USUAL_READ;
         }
@@ -153,6 +158,20 @@ impl Link {
                 return Poll::Ready(Ok(true));
             }
         }
+    }
+
+    /// Adds to a short piece that is `ahead` what else is there of the `rest`.
+    pub(super) fn top_up(&mut self, cx: &mut Context<'_>, rest: u64) -> io::Result<()> {
+        let there = self.ahead.len();
+        if there == 0 || there >= SHORT_PIECE || rest <= there as u64 {
+            return Ok(());
+        }
+        let more = self.poll_ahead(cx, Some(rest), there + 1);
+        if self.ahead.is_empty() {
+            self.ahead = self.read.split().freeze();
+        }
+        // That the connection is closed, the next read tells again.
+        if let Poll::Ready(Err(error)) = more { Err(error) } else { Ok(()) }
     }
 
     /// Whether nothing has come on it that nobody asked for, nor its end.
@@ -270,6 +289,27 @@ pub(super) mod tests {
             }
             drop(theirs);
             assert!(!poll_fn(|cx| link.poll_ahead(cx, None, 1)).await.unwrap());
+        });
+    }
+
+    #[test]
+    fn a_short_piece_takes_along_what_else_is_there_and_waits_for_nothing() {
+        block_on(async {
+            let (mut link, mut theirs) = linked().await;
+            link.ahead = Bytes::from_static(b"before");
+            poll_fn(|cx| Poll::Ready(link.top_up(cx, 100))).await.unwrap();
+            assert_eq!((&link.ahead[..], link.read.len()), (&b"before"[..], 0));
+            theirs.write_all(b"after").await.unwrap();
+            let more = poll_fn(|cx| match link.top_up(cx, 100) {
+                Ok(()) if link.ahead.len() == 6 => Poll::Pending,
+                other => Poll::Ready(other),
+            });
+            tokio::time::timeout(Duration::from_secs(20), more).await.expect("it never comes").unwrap();
+            assert_eq!(link.ahead, "beforeafter");
+            drop(theirs);
+            // Its end is for the next read to tell.
+            poll_fn(|cx| Poll::Ready(link.top_up(cx, 100))).await.unwrap();
+            assert_eq!(link.ahead, "beforeafter");
         });
     }
 
