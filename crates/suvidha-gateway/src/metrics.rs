@@ -1,7 +1,7 @@
 //! What is counted of every call, and what `/metrics` tells of it.
 //!
 //! Counting must not slow the calls down: each thread adds to a [`Shard`] of its own, so that no cache line goes from
-//! core to core, and a call costs about ten additions and one look into the catalogue. The shards are summed when
+//! core to core, and a call costs about ten additions. The shards are summed when
 //! somebody asks. What is known anyway, such as the number of connections, is read only then, in `scrape.rs`.
 //!
 //! Labels are bounded, whatever ASPs send: APIs and error codes are those of the catalogue or else `other`.
@@ -59,6 +59,8 @@ pub(crate) struct Settled<'a> {
     pub(crate) environment: Environment,
     /// Family and path as the call was routed; none where it was not.
     pub(crate) api: Option<&'a str>,
+    /// Its place among the catalogue's paths, if routing has found it.
+    pub(crate) path_number: Option<usize>,
     /// Of the answer, if there was one.
     pub(crate) status: Option<StatusCode>,
     pub(crate) outcome: Outcome,
@@ -129,7 +131,7 @@ impl Tally {
 
     fn add(&self, call: &Settled<'_>) {
         let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
-        let api = ApiLabel::of(call.api);
+        let api = call.path_number.map_or_else(|| ApiLabel::of(call.api), ApiLabel::of_path);
         let status = call.status.map_or(0, |status| usize::from(status.as_u16() / 100).clamp(2, 5) - 1);
         add(&self.calls[place_of_call(api.place(), status, call.outcome as usize)], 1);
         if let (Some(origin), Some(code)) = (call.origin, call.error_cd) {

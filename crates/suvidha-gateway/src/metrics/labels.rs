@@ -94,7 +94,12 @@ impl ApiLabel {
             Family::Files => catalogue::paths().iter().position(|known| known.family == family),
             _ => catalogue::path_number(family, path),
         };
-        Self(number.map_or(place_of(family), |number| FAMILIES.len() + OF_A_GSP.len() + number))
+        number.map_or(Self(place_of(family)), Self::of_path)
+    }
+
+    /// The label of the catalogue's path with this number.
+    pub(super) fn of_path(number: usize) -> Self {
+        Self(FAMILIES.len() + OF_A_GSP.len() + number)
     }
 
     pub(super) fn place(self) -> usize {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use gstn::headers as names;
+use http::header::InvalidHeaderName;
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -49,11 +50,17 @@ macro_rules! headers {
                 }
             }
 
-            fn named(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$header),)+
-                    _ => None,
-                }
+            /// Its name as one of the `http` crate, which copies none of these.
+            fn http_name(self) -> HeaderName {
+                static NAMES: [HeaderName; Header::COUNT] = [$(HeaderName::from_static($name)),+];
+                NAMES[self as usize].clone()
+            }
+
+            fn named(name: &[u8]) -> Option<Self> {
+                $(if name == $name.as_bytes() {
+                    return Some(Self::$header);
+                })+
+                None
             }
         }
     };
@@ -90,6 +97,15 @@ headers! {
     XForwardedFor = X_FORWARDED_FOR,
 }
 
+/// The name of a header as it was sent. It takes no memory of its own where it is one of those that decide about a call, as ASPs
+/// send a dozen of them, and written in small letters.
+pub(crate) fn http_name(sent: &[u8]) -> Result<HeaderName, InvalidHeaderName> {
+    match Header::named(sent) {
+        Some(header) => Ok(header.http_name()),
+        None => HeaderName::from_bytes(sent),
+    }
+}
+
 impl Header {
     const COUNT: usize = Self::ALL.len();
 
@@ -111,7 +127,7 @@ impl<'h> Head<'h> {
         let mut known = [None; Header::COUNT];
         let mut doubt = None;
         for (name, value) in headers {
-            let found = match Header::named(name.as_str()) {
+            let found = match Header::named(name.as_str().as_bytes()) {
                 None => misspelt(name),
                 Some(header) => {
                     let place = &mut known[header as usize];
@@ -139,12 +155,12 @@ impl<'h> Head<'h> {
 
     /// The text of a header, if it has one.
     pub(crate) fn text(&self, header: Header) -> Option<&'h str> {
-        self.value(header)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty())
+        self.value(header)?.to_str().ok().map(str::trim_ascii).filter(|text| !text.is_empty())
     }
 
     /// The text of the header of this name, which is one that a stage asks for.
     pub(crate) fn text_of(&self, name: &str) -> Option<&'h str> {
-        self.text(Header::named(name)?)
+        self.text(Header::named(name.as_bytes())?)
     }
 }
 
@@ -174,9 +190,14 @@ mod tests {
     #[test]
     fn every_header_is_known_by_its_name() {
         for header in Header::ALL {
-            assert_eq!(Header::named(header.name()), Some(*header));
+            assert_eq!(Header::named(header.name().as_bytes()), Some(*header));
             assert_eq!(header.name(), header.name().to_ascii_lowercase());
+            assert_eq!(http_name(header.name().as_bytes()).unwrap().as_str(), header.name());
         }
-        assert_eq!(Header::named("x-request-id"), None);
+        assert_eq!(Header::named(b"x-request-id"), None);
+        for (sent, name) in [("Ip-Usr", "ip-usr"), ("X-Request-Id", "x-request-id"), ("host", "host")] {
+            assert_eq!(http_name(sent.as_bytes()).unwrap(), name);
+        }
+        assert!(http_name(b"gst in").is_err() && http_name(b"\xff").is_err() && http_name(b"").is_err());
     }
 }

@@ -114,7 +114,7 @@ fn witnessed<Stage>(
 ) -> Result<Arc<AspEntry>, Error> {
     let plane = &visit.door.plane;
     let snapshot = plane.snapshot.load();
-    let scene = Scene { environment: call.site.environment, snapshot: &snapshot, now: plane.seam.now() };
+    let scene = Scene { environment: call.site.environment, snapshot: &snapshot, now: record.at };
     match judge(scene) {
         Ok(Principal { asp, used }) => {
             if let Some(used) = used {

@@ -118,12 +118,17 @@ fn segments(path: &str) -> Result<Segments<'_>, Error> {
             Some(_) => rest = &rest[at + 3..],
         }
     }
-    // To Java servers, what follows a semicolon is no part of a segment's name.
-    let mut names = path.split('/').map(|segment| segment.split(';').next());
-    if path.contains('\\') || names.any(|name| matches!(name, Some("." | ".."))) {
+    let segments: Segments<'_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    if path.contains('\\') || segments.iter().any(|segment| is_dots(segment)) {
         return doubtful("The path has a backslash or a dot segment.");
     }
-    Ok(path.split('/').filter(|segment| !segment.is_empty()).collect())
+    Ok(segments)
+}
+
+/// Whether a segment is one dot or two. To Java servers, what follows a semicolon is no part of its name.
+fn is_dots(segment: &str) -> bool {
+    let rest = segment.strip_prefix("..").or_else(|| segment.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
 }
 
 /// One of a GSP's own APIs.
@@ -185,7 +190,10 @@ fn target<'h>(head: &Head<'h>, segments: &[&'h str], record: &mut Record) -> Res
     // A file's path is itself a key to the file.
     let shown = if family == Family::Files { "file" } else { path };
     record.api = Some(match site {
-        Some(site) if site.path() == shown => site.name().into(),
+        Some(site) if site.path() == shown => {
+            record.path_number = Some(site.number());
+            site.name().into()
+        }
         _ => format!("{family}/{}", shown.chars().take(LONGEST_NAME).collect::<String>()).into(),
     });
     check_method(site.map(Site::methods), head.method)?;
@@ -277,6 +285,7 @@ mod tests {
             ["api", "taxpayerapi", "v1.0", "returns"]
         );
         assert_eq!(*segments("/a%20b/%E0%A4").unwrap(), ["a%20b", "%E0%A4"]);
+        assert_eq!(*segments("/.a/...;/..b").unwrap(), [".a", "...;", "..b"]);
         for path in [
             "/a/../b",
             "/./a",
@@ -292,6 +301,7 @@ mod tests {
             "/a%zz",
             "/a/..;/b",
             "/a/.;x=y/b",
+            "/a/..",
             "/a/%252e%252e/b",
             "/a/%c0%ae/b",
             "/a%+1",

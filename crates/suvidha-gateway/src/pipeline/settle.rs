@@ -51,6 +51,8 @@ pub(crate) struct Record {
     pub(crate) appver: Option<HeaderValue>,
     /// Family and path, such as `taxpayerapi/returns/gstr1`.
     pub(crate) api: Option<Cow<'static, str>>,
+    /// The place of `api` among the catalogue's paths, where it is one of them.
+    pub(crate) path_number: Option<usize>,
     pub(crate) action: Option<Cow<'static, str>>,
     pub(crate) version: Option<Cow<'static, str>>,
     /// One of our own endpoints, which are nobody's calls.
@@ -107,6 +109,7 @@ impl Record {
             ip_usr: None,
             appver: None,
             api: None,
+            path_number: None,
             action: None,
             version: None,
             own: false,

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use crate::pipeline::head::http_name;
 
 /// The most headers that any configuration allows; see `Limits::headers`.
 const MOST_HEADERS: usize = 100;
@@ -100,7 +102,7 @@ impl Outline {
         let mut headers = HeaderMap::with_capacity(self.count);
         for (name, value) in &self.headers[..self.count] {
             let range = |range: &Range<u32>| range.start as usize..range.end as usize;
-            let name = HeaderName::from_bytes(&bytes[range(name)]);
+            let name = http_name(&bytes[range(name)]);
             let value = HeaderValue::from_maybe_shared(bytes.slice(range(value)));
             let name = name.map_err(|_| HeadFault::Malformed(words(httparse::Error::HeaderName)))?;
             let value = value.map_err(|_| HeadFault::Malformed(words(httparse::Error::HeaderValue)))?;

@@ -82,6 +82,9 @@ const KEPT_BACK: [&str; 21] = [
     "ratelimit-reset",
 ];
 
+/// So many headers of our own may come to those of an answer.
+const OURS: usize = 6;
+
 /// With this in place of an address, a desktop program asks us to put in its own.
 const CALLERS_ADDRESS: &str = "DESKTOPAPP";
 
@@ -138,7 +141,7 @@ fn write(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 
 /// What the ASP gets of GSTN's headers.
 pub(super) fn answer(call: &Call<'_, Admitted<'_>>, status: StatusCode, gstn: &Lines<'_>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(gstn.len());
+    let mut headers = HeaderMap::with_capacity(gstn.len() + OURS);
     let host = call.site.upstream.as_ref().map_or("", |upstream| &upstream.host);
     // Where there is no body by nature, the length tells what there would have been.
     let keeps_length = *call.head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;

@@ -23,6 +23,7 @@ impl Record {
         Settled {
             environment,
             api: self.api.as_deref(),
+            path_number: self.path_number,
             status: self.status,
             outcome: self.outcome.unwrap_or(Outcome::Abandoned),
             origin: self.origin,
