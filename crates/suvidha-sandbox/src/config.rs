@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gstn::{Environment, ReturnPeriod, SecretString};
 use serde::Deserialize;
 
+use crate::faults::NewFault;
 use crate::rules::Rules;
 
 /// The settings of a sandbox. Unknown keys are errors.
@@ -60,6 +61,14 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How many received calls the management port remembers.
     pub remembered_calls: usize,
+    /// How many bytes of bodies and answers it remembers with them.
+    pub remembered_bytes: usize,
+    /// Answers hold nothing that no document knows, and a small share of calls fails in a way that a program overcomes by
+    /// calling again.
+    pub strict: bool,
+    /// The fault plan to start with. Its rules take the place of those of an earlier plan; those that were added over the
+    /// management port stay.
+    pub faults: Vec<NewFault>,
 }
 
 impl Default for Config {
@@ -88,6 +97,9 @@ impl Default for Config {
             rules: Rules::default(),
             max_body_bytes: 16 * 1024 * 1024,
             remembered_calls: 10_000,
+            remembered_bytes: 64 * 1024 * 1024,
+            strict: false,
+            faults: Vec::new(),
         }
     }
 }

@@ -57,6 +57,26 @@ impl Db {
         work(&transaction)
     }
 
+    /// Reads outside of a transaction, for those who keep one of their own.
+    pub(crate) fn read_connection<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        work(&lock(&self.reader))
+    }
+
+    /// Puts the contents of another file in place of all there is, in one transaction; false, and nothing changed, if the
+    /// file is not a database of this version.
+    pub(crate) fn replace_by(&self, file: &Path) -> rusqlite::Result<bool> {
+        let source = Connection::open(file)?;
+        if !is_ours(&source)? {
+            return Ok(false);
+        }
+        let mut writer = lock(&self.writer);
+        // Nobody reads meanwhile, either: a reader would hold the file.
+        let _reader = lock(&self.reader);
+        rusqlite::backup::Backup::new(&source, &mut writer)?.step(-1)?;
+        writer.execute_batch("DROP TABLE IF EXISTS snapshot")?;
+        Ok(true)
+    }
+
     /// Changes the database: all of `work` is on disk when this returns `Ok`, none of it when `Err`.
     pub(crate) fn write<T, E: From<rusqlite::Error>>(
         &self,
@@ -85,13 +105,20 @@ fn connect(path: &Path) -> Result<Connection, SandboxError> {
     Ok(connection)
 }
 
-/// Refuses a file that is not ours, or that another version wrote: its returns are test data, and not carried over.
+/// Refuses a file that is not ours, or that another version wrote.
 fn check_owner(connection: &Connection, path: &Path) -> Result<(), SandboxError> {
-    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let ours = tables == 0 || (application == APPLICATION_ID && version == SCHEMA_VERSION);
-    if ours { Ok(()) } else { Err(SandboxError::ForeignDatabase { path: path.to_owned(), version }) }
+    if tables == 0 || is_ours(connection)? {
+        return Ok(());
+    }
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Err(SandboxError::ForeignDatabase { path: path.to_owned(), version })
+}
+
+/// Whether the file says that this version of the sandbox wrote it.
+fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    Ok(number("application_id")? == APPLICATION_ID && number("user_version")? == SCHEMA_VERSION)
 }
 
 #[cfg(test)]

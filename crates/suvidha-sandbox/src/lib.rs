@@ -19,7 +19,9 @@ mod clock;
 mod config;
 mod db;
 mod duties;
+mod exchange;
 mod fault;
+mod faults;
 mod filed;
 mod files;
 mod filing;
@@ -41,6 +43,7 @@ mod server;
 mod sessions;
 mod signing;
 mod simulator;
+mod snapshots;
 mod tax_clock;
 mod taxpayer_change;
 mod taxpayers;
@@ -50,6 +53,7 @@ pub use config::{
     AtSessionLimit, ClientCredentials, Config, DscCheck, Files, Latency, ManagementToken, PublicUser,
     WhileProcessing,
 };
+pub use faults::{Each, FaultClock, FaultKind, FaultRuleError, NewFault};
 pub use forms::{Form, Frequency};
 pub use rules::Rules;
 pub use server::{Running, Sandbox, SandboxError};

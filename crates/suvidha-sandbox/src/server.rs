@@ -8,33 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
 use axum::serve::ListenerExt;
-use bytes::Bytes;
 use gstn::Environment;
-use http::StatusCode;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::Value;
 use suvidha_seam::Seam;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::call::Call;
-use crate::call_log::{CallLog, Received, redacted};
+use crate::call_log::CallLog;
 use crate::certificate;
 use crate::clock::ist_date;
 use crate::config::{Config, ManagementToken};
 use crate::db::Db;
-use crate::fault::Fault;
+use crate::exchange::answer_call;
+use crate::faults::{self, FaultPlan, FaultPlanError, FaultRuleError, Faulty, Line, NewFault, Origin};
 use crate::files;
 use crate::jobs;
 use crate::management;
-use crate::respond::Answer;
-use crate::routes;
 use crate::simulator::Simulator;
 use crate::tax_clock::TaxClock;
 use crate::taxpayers::{self, CONSENT_MINUTES, NewTaxpayer, Taxpayer, TaxpayerError};
@@ -57,6 +47,9 @@ pub enum SandboxError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A rule of the fault plan cannot be.
+    #[error("the fault plan: {0}")]
+    Fault(FaultRuleError),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -148,11 +141,10 @@ impl Sandbox {
         };
         let (gstn, management) = (local(&gstn_listener, listen)?, local(&management_listener, management)?);
         let (stop, stopped) = watch::channel(false);
-        let gstn_routes = Router::new().fallback(answer_call).with_state(simulator.clone());
         let management_routes = management::routes(simulator.clone());
         let tasks = vec![
-            tokio::spawn(serve(gstn_listener, gstn_routes, stopped.clone())),
-            tokio::spawn(serve(management_listener, management_routes, stopped.clone())),
+            tokio::spawn(serve_gstn(gstn_listener, simulator.clone(), stopped.clone())),
+            tokio::spawn(serve_management(management_listener, management_routes, stopped.clone())),
             tokio::spawn(jobs::work(simulator.clone(), stopped.clone())),
             tokio::spawn(files::work(simulator.clone(), stopped)),
         ];
@@ -217,6 +209,7 @@ fn check(config: &Config) -> Result<(), SandboxError> {
     )?;
     must(config.token_minutes > 0, "token_minutes", "at least 1")?;
     must(!config.otp.is_empty(), "otp", "at least one character")?;
+    config.faults.iter().try_for_each(NewFault::check).map_err(SandboxError::Fault)?;
     must(config.max_body_bytes > 0, "max_body_bytes", "at least 1")?;
     must(config.files.limit > 0, "files.limit", "at least 1")?;
     must(config.files.per_archive > 0, "files.per_archive", "at least 1")?;
@@ -234,11 +227,12 @@ fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError
     let db = Db::open(&config.data_dir)?;
     let simulator = Simulator {
         tax_clock: db.read(|tx| TaxClock::load(tx))?,
+        faults: planned(&config, &db)?,
         db,
         private_key: certificate.private_key,
         certificate_pem: certificate.pem,
         management_token,
-        call_log: CallLog::new(config.remembered_calls),
+        call_log: CallLog::new(config.remembered_calls, config.remembered_bytes),
         new_job: Notify::new(),
         new_list: Notify::new(),
         config,
@@ -247,82 +241,45 @@ fn open(config: Config, seam: Seam) -> Result<(Simulator, PathBuf), SandboxError
     Ok((simulator, certificate.pem_path))
 }
 
+/// The fault plan that the database keeps, with what the configuration adds to it.
+fn planned(config: &Config, db: &Db) -> Result<FaultPlan, SandboxError> {
+    let refused = |error| match error {
+        FaultPlanError::Rule(error) => SandboxError::Fault(error),
+        FaultPlanError::Database(error) => SandboxError::Database(error),
+    };
+    let plan = db.read(|tx| FaultPlan::load(tx))?;
+    if !config.faults.is_empty() {
+        plan.replace(db, Origin::File, &config.faults).map_err(refused)?;
+    }
+    let strict = if config.strict { faults::strict_rules() } else { Vec::new() };
+    plan.replace(db, Origin::Strict, &strict).map_err(refused)?;
+    Ok(plan)
+}
+
 async fn bind(address: SocketAddr) -> Result<TcpListener, SandboxError> {
     TcpListener::bind(address).await.map_err(|source| SandboxError::Listen { address, source })
 }
 
-async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
+/// Serves the simulated GSTN, on connections that the fault plan can break.
+async fn serve_gstn(listener: TcpListener, simulator: Arc<Simulator>, stop: watch::Receiver<bool>) {
+    let routes = Router::new().fallback(answer_call).with_state(simulator);
+    let service = routes.into_make_service_with_connect_info::<Line>();
+    let served = axum::serve(Faulty(listener), service).with_graceful_shutdown(stopped(stop)).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the GSTN listener of the sandbox failed");
+    }
+}
+
+async fn serve_management(listener: TcpListener, routes: Router, stop: watch::Receiver<bool>) {
     // Small answers wait for nothing.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a listener of the sandbox failed");
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await {
+        tracing::error!(%error, "the management listener of the sandbox failed");
     }
 }
 
-/// Takes a call of the GSTN listener to its answer. All real work blocks (RSA, SQLite), so it leaves the I/O threads.
-async fn answer_call(State(simulator): State<Arc<Simulator>>, request: Request) -> Response {
-    let at = simulator.seam.now();
-    let (parts, body) = request.into_parts();
-    let (body, unreadable) = match Limited::new(body, simulator.config.max_body_bytes).collect().await {
-        Ok(body) => (body.to_bytes(), None),
-        Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), Some(too_large())),
-        Err(_) => (Bytes::new(), Some(broken_off())),
-    };
-    let call = Call::new(parts.method, parts.uri, parts.headers, body, at);
-    let answered = tokio::task::spawn_blocking(move || {
-        let outcome = match unreadable {
-            Some(fault) => Err(fault),
-            None => routes::answer(&simulator, &call),
-        };
-        let answer = outcome.unwrap_or_else(Answer::from);
-        simulator.call_log.add(received(&simulator, &call, &answer, at));
-        answer
-    });
-    answered.await.unwrap_or_else(|_| Answer::from(Fault::internal())).into_response()
-}
-
-fn too_large() -> Fault {
-    Fault::new("SBX413", "The request body is larger than the sandbox takes")
-        .at(StatusCode::PAYLOAD_TOO_LARGE)
-}
-
-fn broken_off() -> Fault {
-    Fault::new("GEN5007", "Malformed Request").at(StatusCode::BAD_REQUEST)
-}
-
-/// The two members of a body by which the log names a call.
-#[derive(Default, Deserialize)]
-struct Named {
-    #[serde(default)]
-    action: Value,
-    #[serde(default)]
-    username: Value,
-}
-
-fn received(simulator: &Simulator, call: &Call, answer: &Answer, at: Timestamp) -> Received {
-    let named: Named = serde_json::from_slice(&call.body).unwrap_or_default();
-    let action = named.action.as_str().or_else(|| call.query("action")).map(str::to_owned);
-    let gstin = call.header(gstn::headers::GSTIN).or_else(|| call.query("gstin")).map(str::to_owned);
-    let of_user = || {
-        let username = named.username.as_str().or_else(|| call.header(gstn::headers::USERNAME))?;
-        let taxpayer = simulator.db.read(|tx| taxpayers::by_username(tx, username, "")).ok().flatten();
-        taxpayer.map(|taxpayer| taxpayer.gstin.to_string())
-    };
-    Received {
-        id: 0,
-        at,
-        method: call.method.to_string(),
-        path: call.uri.path().to_owned(),
-        action,
-        gstin: gstin.or_else(of_user),
-        headers: redacted(&call.headers),
-        body_bytes: call.body.len(),
-        status: answer.status.as_u16(),
-        error_cd: answer.error_cd.clone(),
-    }
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }

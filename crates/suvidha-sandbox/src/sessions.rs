@@ -79,6 +79,13 @@ pub(crate) fn end(tx: &Transaction<'_>, auth_token: &str) -> rusqlite::Result<()
     Ok(())
 }
 
+/// The key of a token's session, expired or not.
+pub(crate) fn key(conn: &Connection, auth_token: &str) -> rusqlite::Result<Option<Sek>> {
+    conn.prepare_cached("SELECT sek FROM sessions WHERE auth_token = ?1")?
+        .query_row([auth_token], |row| row.get(0).map(Sek::from_bytes))
+        .optional()
+}
+
 /// The session of a token. `unknown` is answered for no session, an ended one, or one of another user or GSP;
 /// AUTH4038 for one that has run out.
 pub(crate) fn find(

@@ -14,6 +14,7 @@ use crate::clock::ist_date;
 use crate::config::Config;
 use crate::db::Db;
 use crate::fault::Fault;
+use crate::faults::FaultPlan;
 use crate::forms::Form;
 use crate::gstr1::Subject;
 use crate::rules::Rules;
@@ -26,6 +27,7 @@ pub(crate) struct Simulator {
     pub(crate) seam: Seam,
     pub(crate) db: Db,
     pub(crate) tax_clock: TaxClock,
+    pub(crate) faults: FaultPlan,
     pub(crate) private_key: PrivateKey,
     pub(crate) certificate_pem: String,
     /// What the management port asks for; none where it asks for nothing.
@@ -53,6 +55,7 @@ impl Simulator {
     /// `tax_now`.
     pub(crate) fn take_up(&self, tax_now: Option<Timestamp>) -> rusqlite::Result<()> {
         self.tax_clock.resume(&self.db, self.seam.now(), tax_now)?;
+        self.faults.resume(&self.db)?;
         self.new_job.notify_one();
         Ok(())
     }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{from_millis, ist_date};
+use crate::clock::ist_date;
 use crate::db::Db;
 use crate::moment;
 
@@ -222,14 +222,10 @@ fn write(conn: &Connection, course: Course) -> rusqlite::Result<()> {
     .map(drop)
 }
 
-/// What the clock that `conn` keeps shows at the real instant `now`.
-pub(crate) fn shown(conn: &Connection, now: Timestamp) -> rusqlite::Result<Timestamp> {
-    Ok(from_millis(read(conn)?.at(now).as_millisecond()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::from_millis;
 
     const NOW: &str = "2026-01-10T00:00:00Z";
 
@@ -281,7 +277,7 @@ mod tests {
     fn a_restored_clock_goes_on_from_where_it_was() {
         let (_dir, db, clock) = clock();
         clock.change(&db, later(0), &change(r#"{"at":"2025-04-14"}"#)).unwrap();
-        let taken = db.read(|tx| super::shown(tx, later(5))).unwrap();
+        let taken = clock.at(later(5));
         clock.resume(&db, later(1000), Some(taken)).unwrap();
         assert_eq!(clock.at(later(1000)).to_string(), "2025-04-14T06:30:05Z");
         assert_eq!(clock.at(later(1001)).to_string(), "2025-04-14T06:30:06Z");

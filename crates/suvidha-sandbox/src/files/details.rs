@@ -58,7 +58,7 @@ fn is_being_made(list: &LargeList, now: Timestamp) -> bool {
     list.state == State::Making || now < list.ready_at
 }
 
-/// One file: its address, how many documents it holds and its SHA-256. A fault that tells a wrong hash belongs here.
+/// One file: its address, how many documents it holds and its SHA-256.
 fn entry(list: &LargeList, file: &FileEntry, expires: Timestamp) -> Value {
     let path = list.path(file.number);
     let expires = expires.as_second();

@@ -9,7 +9,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, patch, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use axum::{Json, Router};
 use gstn::Gstin;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -21,7 +21,10 @@ use crate::simulator::{Simulator, same_secret};
 
 mod calls;
 mod clock;
+mod faults;
 mod reset;
+mod snapshots;
+mod state;
 mod taxpayers;
 
 type Shared = State<Arc<Simulator>>;
@@ -34,12 +37,22 @@ const OPENAPI: &str = include_str!("openapi.json");
 fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
         ("get", "/calls", get(calls::list)),
+        ("get", "/calls/{id}", get(calls::show)),
         ("get", "/certificate.pem", get(certificate)),
         ("get", "/clock", get(clock::show)),
         ("put", "/clock", put(clock::change)),
+        ("get", "/faults", get(faults::list)),
+        ("post", "/faults", post(faults::add)),
+        ("delete", "/faults", delete(faults::clear)),
+        ("delete", "/faults/{id}", delete(faults::remove)),
         ("get", "/healthz", get(health)),
         ("get", "/openapi.json", get(openapi)),
         ("post", "/reset", post(reset::reset)),
+        ("get", "/snapshots", get(snapshots::list)),
+        ("post", "/snapshots", post(snapshots::take)),
+        ("delete", "/snapshots/{name}", delete(snapshots::remove)),
+        ("post", "/snapshots/{name}/restore", post(snapshots::restore)),
+        ("get", "/state/{gstin}", get(state::show)),
         ("get", "/taxpayers", get(taxpayers::list)),
         ("post", "/taxpayers", post(taxpayers::create)),
         ("get", "/taxpayers/{gstin}", get(taxpayers::show)),

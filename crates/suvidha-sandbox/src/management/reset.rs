@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use gstn::Gstin;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -71,13 +71,7 @@ fn end_the_world(simulator: &Simulator) -> Result<Json<Value>, Refusal> {
 
 /// Deletes the rows of one GSTIN, or all rows, from every table that is kept by GSTIN.
 fn wipe(tx: &Transaction<'_>, gstin: Option<&Gstin>, taxpayers_too: bool) -> rusqlite::Result<()> {
-    let tables: Vec<String> = tx
-        .prepare(
-            "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
-             WHERE m.type = 'table' AND c.name = 'gstin'",
-        )?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let tables = tables_by_gstin(tx)?;
     forget_login_otps(tx, gstin)?;
     let stays = |table: &str| matches!(table, "taxpayers" | "cash_balances" | "credit_balances");
     for table in tables.iter().filter(|table| taxpayers_too || !stays(table)) {
@@ -89,6 +83,16 @@ fn wipe(tx: &Transaction<'_>, gstin: Option<&Gstin>, taxpayers_too: bool) -> rus
         };
     }
     Ok(())
+}
+
+/// The tables whose rows belong to a taxpayer.
+pub(super) fn tables_by_gstin(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.prepare(
+        "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND c.name = 'gstin' ORDER BY m.name",
+    )?
+    .query_map([], |row| row.get(0))?
+    .collect()
 }
 
 /// These are kept by user name, which only the taxpayers' table can translate.

@@ -63,6 +63,16 @@ impl Request {
         Response::read(&answer)
     }
 
+    /// Every byte of the answer, and how the connection ended after it.
+    pub(crate) fn raw(&self, to: SocketAddr) -> (Vec<u8>, std::io::Result<()>) {
+        let mut stream = TcpStream::connect(to).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(&self.to_wire()).unwrap();
+        let mut answer = Vec::new();
+        let end = stream.read_to_end(&mut answer).map(drop);
+        (answer, end)
+    }
+
     fn to_wire(&self) -> Vec<u8> {
         let mut head =
             format!("{} {} HTTP/1.1\r\nHost: gstn\r\nConnection: close\r\n", self.method, self.path);

@@ -234,3 +234,62 @@ fn the_whole_world_ends_on_demand() {
     assert_eq!(get(&world, "/clock")["mode"], "real");
     world.taxpayer(&json!({"state": "29"})).login(&world);
 }
+
+#[test]
+fn a_snapshot_brings_the_whole_world_back() {
+    let mut world = World::new();
+    let session = world.taxpayer(&json!({"state": "29"})).login(&world);
+    let post = |world: &World, path: &str, what: Value| world.manage(&Request::new("POST", path).json(&what));
+    world.manage(&Request::new("PUT", "/clock").json(&json!({"at": "2025-06-01T12:00"})));
+    let saved = session.saved(&world, "052025", &["A1"]);
+    assert_eq!(session.finished(&world, "052025", &saved), "P");
+    let taken = post(&world, "/snapshots", json!({"name": "before-june"}));
+    assert_eq!(taken.status, 201, "{}", String::from_utf8_lossy(&taken.body));
+    let tax_now = get(&world, "/clock")["tax_now"].clone();
+    assert_eq!(post(&world, "/snapshots", json!({"name": "before-june"})).status, 409);
+    assert_eq!(post(&world, "/snapshots", json!({"name": "before-june", "replace": true})).status, 201);
+    for wrong in ["", "../up", "a b"] {
+        assert_eq!(post(&world, "/snapshots", json!({"name": wrong})).status, 422, "{wrong:?}");
+    }
+
+    let more = session.saved(&world, "052025", &["A2"]);
+    assert_eq!(session.finished(&world, "052025", &more), "P");
+    let newcomer = world.taxpayer(&json!({}));
+    world.manage(&Request::new("POST", "/faults").json(&json!({"kind": "maintenance"})));
+    world.manage(&Request::new("PUT", "/clock").json(&json!({"advance": "1 year"})));
+    world.restart();
+
+    let restored = post(&world, "/snapshots/before-june/restore", Value::Null);
+    assert_eq!(restored.status, 200, "{}", String::from_utf8_lossy(&restored.body));
+    assert_eq!(get(&world, "/clock")["tax_now"], tax_now, "the tax clock goes on from there");
+    assert_eq!(get(&world, "/faults")["faults"], json!([]));
+    assert_eq!(world.manage(&Request::new("GET", format!("/taxpayers/{}", newcomer.gstin))).status, 404);
+    let read = session.open(&world.gstn(&session.get("returns/gstr1", "B2B", "052025")));
+    assert_eq!(read["b2b"][0]["inv"].as_array().unwrap().len(), 1);
+    let again = session.saved(&world, "052025", &["A3"]);
+    assert_eq!(session.finished(&world, "052025", &again), "P", "and the world goes on");
+    assert_eq!(get(&world, "/snapshots")["snapshots"][0]["name"], "before-june");
+    let delete = || world.manage(&Request::new("DELETE", "/snapshots/before-june")).status;
+    assert_eq!((delete(), delete()), (200, 404));
+    assert_eq!(post(&world, "/snapshots/before-june/restore", Value::Null).status, 404);
+}
+
+#[test]
+fn the_state_of_a_taxpayer_is_told_in_one_look() {
+    let world = World::new();
+    let session = world.taxpayer(&json!({"state": "29", "filing": "quarterly"})).login(&world);
+    let saved = session.saved(&world, "032025", &["A1", "A2"]);
+    assert_eq!(session.finished(&world, "032025", &saved), "P");
+    let state = get(&world, &format!("/state/{}", session.gstin));
+    assert_eq!(state["returns"][0], json!({"form": "R1", "period": "032025", "documents": 2}));
+    assert_eq!(
+        (&state["filing"], &state["sessions"], &state["today"]),
+        (&json!("quarterly"), &json!(1), &json!("2025-04-10"))
+    );
+    assert_eq!(
+        (&state["jobs"][0]["status"], &state["jobs"][0]["reference_id"]),
+        (&json!("P"), &json!(saved))
+    );
+    assert_eq!(state["rows"]["gstr1_row"], json!(2));
+    assert_eq!(world.manage(&Request::new("GET", "/state/27AAPFU0939F1ZV")).status, 404);
+}

@@ -86,6 +86,11 @@ impl World {
         self.host = Some(Host { gstn, management, certificate_pem, stop, thread });
     }
 
+    /// Changes the settings, for the next start.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+    }
+
     pub(crate) fn restart(&mut self) {
         self.stop(Stop::Gently);
         self.start();
@@ -119,6 +124,11 @@ impl World {
         let response = request.send(self.host().gstn);
         assert_eq!(response.header("x-suvidha-sandbox"), Some("1"));
         response
+    }
+
+    /// Sends to the GSTN listener, whatever becomes of the connection.
+    pub(crate) fn gstn_raw(&self, request: &Request) -> (Vec<u8>, std::io::Result<()>) {
+        request.raw(self.host().gstn)
     }
 
     /// Sends to the management port, with its token.
