@@ -57,6 +57,8 @@ pub struct Config {
     pub rules_as_of: Option<ReturnPeriod>,
     /// Which rules hold; all of them by default.
     pub rules: Rules,
+    /// How many days after its registration an e-invoice appears in GSTR-1.
+    pub einvoice_delay_days: u16,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
     /// How many received calls the management port remembers.
@@ -95,6 +97,7 @@ impl Default for Config {
             strict_period_header: false,
             rules_as_of: None,
             rules: Rules::default(),
+            einvoice_delay_days: 2,
             max_body_bytes: 16 * 1024 * 1024,
             remembered_calls: 10_000,
             remembered_bytes: 64 * 1024 * 1024,

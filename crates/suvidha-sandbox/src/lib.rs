@@ -19,6 +19,7 @@ mod clock;
 mod config;
 mod db;
 mod duties;
+mod einvoices;
 mod exchange;
 mod fault;
 mod faults;

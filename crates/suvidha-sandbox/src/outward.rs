@@ -164,6 +164,30 @@ pub(crate) fn proceed(
     }
 }
 
+/// `/taxpayerapi/*/returns/einvoice`: the e-invoices of a period as they were received.
+pub(crate) fn einvoices(
+    simulator: &Simulator,
+    client_id: &str,
+    call: &Call,
+    resource: &Resource,
+) -> Result<Answer, Fault> {
+    let live = session(simulator, client_id, call)?;
+    if call.method != Method::GET || call.query("action") != Some("EINV") {
+        return Err(not_here(call, resource, call.query("action")));
+    }
+    own_gstin(&live, call)?;
+    let period = query_period(call).map_err(|_| Fault::new("EINV30113", "Invalid return period"))?;
+    let section = call.query("sec").ok_or_else(|| Fault::missing_parameter("sec"))?.to_ascii_lowercase();
+    if !["b2b", "cdnr", "cdnur", "exp"].contains(&section.as_str()) {
+        return Err(Fault::new("AUTH143", "Invalid request parameters: sec"));
+    }
+    let gstin = &live.taxpayer.gstin;
+    let received =
+        simulator.db.read(|tx| crate::einvoices::received(tx, gstin, &period.to_string(), &section))?;
+    let received = received.ok_or_else(|| Fault::new("EINV30107", "No document found"))?;
+    Ok(Answer::sealed(&simulator.seam, &live.session.sek, &received))
+}
+
 impl Made<'_> {
     fn proceed(&self, request: &Request) -> Result<Answer, Fault> {
         let (opened, period) = open(self.simulator, self.live, self.call, request)?;

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 
 use crate::auth;
 use crate::call::{Call, Resource};
+use crate::einvoices;
 use crate::fault::Fault;
 use crate::files;
 use crate::ledgers;
@@ -25,6 +26,7 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
     if ![Method::GET, Method::POST, Method::PUT].contains(&call.method) {
         return Err(not_here(call, &resource, call.query("action")));
     }
+    einvoices::populate_due(simulator)?;
     match (resource.family, resource.path.as_str()) {
         (Family::TaxpayerApi, "authenticate") => auth::answer(simulator, client_id, call),
         (Family::TaxpayerApi, "returns") => returns::common(simulator, client_id, call, &resource),
@@ -33,6 +35,9 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
             ledgers::answer(simulator, client_id, call, &resource)
+        }
+        (Family::TaxpayerApi, "returns/einvoice") => {
+            outward::einvoices(simulator, client_id, call, &resource)
         }
         (Family::TaxpayerApi, "registerdsc" | "deregisterdsc") => {
             signing::registration(simulator, client_id, call, &resource)

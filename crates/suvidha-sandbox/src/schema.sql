@@ -134,3 +134,18 @@ CREATE TABLE IF NOT EXISTS faults (
   matched INTEGER NOT NULL,
   struck  INTEGER NOT NULL
 ) STRICT;
+
+-- E-invoices as an invoice registration portal told them. `sections` is the document as a save of GSTR-1 states it.
+CREATE TABLE IF NOT EXISTS einvoices (
+  irn           TEXT PRIMARY KEY,
+  gstin         TEXT NOT NULL,
+  period        TEXT NOT NULL,
+  section       TEXT NOT NULL,
+  sections      TEXT NOT NULL,
+  registered_at INTEGER NOT NULL, -- by the tax clock
+  available_on  TEXT NOT NULL,
+  state         TEXT NOT NULL,    -- waiting, populated, own_row, filed, refused, cancelled
+  reason        TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS einvoices_waiting ON einvoices (available_on) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS einvoices_by_return ON einvoices (gstin, period, section);

@@ -15,6 +15,7 @@ mod documents;
 mod iff;
 mod notation;
 mod originals;
+mod populate;
 #[cfg(test)]
 mod properties;
 mod reconcile;
@@ -42,6 +43,7 @@ pub use crate::filed::Filed;
 pub use crate::forms::Form;
 pub use crate::rules::Rules;
 pub use iff::is_iff;
+pub use populate::{Populated, populate, withdraw};
 pub use save::{precheck_save, save};
 pub use sections::{SectionQuery, section};
 pub use status::{

@@ -21,6 +21,7 @@ use crate::simulator::{Simulator, same_secret};
 
 mod calls;
 mod clock;
+mod einvoices;
 mod faults;
 mod reset;
 mod snapshots;
@@ -45,6 +46,7 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("post", "/faults", post(faults::add)),
         ("delete", "/faults", delete(faults::clear)),
         ("delete", "/faults/{id}", delete(faults::remove)),
+        ("post", "/einvoices/{irn}/cancel", post(einvoices::cancel)),
         ("get", "/healthz", get(health)),
         ("get", "/openapi.json", get(openapi)),
         ("post", "/reset", post(reset::reset)),
@@ -57,6 +59,8 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("post", "/taxpayers", post(taxpayers::create)),
         ("get", "/taxpayers/{gstin}", get(taxpayers::show)),
         ("patch", "/taxpayers/{gstin}", patch(taxpayers::change)),
+        ("get", "/taxpayers/{gstin}/einvoices", get(einvoices::list)),
+        ("post", "/taxpayers/{gstin}/einvoices", post(einvoices::register)),
     ]
 }
 
