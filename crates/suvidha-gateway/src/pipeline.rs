@@ -48,7 +48,8 @@ const WAIT_FOR_UNWANTED: Duration = Duration::from_secs(1);
 /// Only the module of a stage can make that stage's value, and each takes the one before. So a forward of a
 /// call whose ASP was not admitted does not compile.
 pub(crate) struct Call<'h, Stage> {
-    pub(crate) head: Head<'h>,
+    /// In a box, for it is large, and the call is moved from stage to stage.
+    pub(crate) head: Box<Head<'h>>,
     /// The ASP's address, as far as the proxies before us can be believed.
     pub(crate) caller: IpAddr,
     /// The environment as it was when the call began.

@@ -175,7 +175,7 @@ fn schemes(identify: Identify) -> Vec<&'static str> {
 
 /// Our address as the ASP knows it: the one that it called.
 fn base(desk: &Desk<'_>) -> String {
-    let Head { authority, headers, version, .. } = &desk.call.head;
+    let Head { authority, headers, version, .. } = &*desk.call.head;
     let host = match *version {
         Version::HTTP_2 => authority.map(|authority| authority.as_str()),
         _ => headers.get(HOST).and_then(|host| host.to_str().ok()),

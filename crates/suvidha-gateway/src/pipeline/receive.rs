@@ -46,7 +46,7 @@ pub(crate) fn receive<'h>(
         return Err(Error::new(Kind::BodyTooLarge));
     }
     let caller = caller(visit.peer, &head, &site);
-    Ok(Call { head, caller, site, lane: visit.lane, stage: Received(()) })
+    Ok(Call { head: Box::new(head), caller, site, lane: visit.lane, stage: Received(()) })
 }
 
 fn refused_head(fault: HeadFault) -> Error {
