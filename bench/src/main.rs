@@ -13,6 +13,7 @@ mod machine;
 mod parts;
 mod process;
 mod results;
+mod sandbox;
 mod scale;
 mod stream;
 mod targets;
@@ -25,8 +26,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for whoever runs the measurement.
 type Failure = Box<dyn std::error::Error>;
 
-const USAGE: &str =
-    "usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|parts [OPTIONS]|scale [OPTIONS]|setup|stream";
+const USAGE: &str = "usage: suvidha-bench gateway [OPTIONS]|getkey|ledger|parts [OPTIONS]|sandbox [OPTIONS]|scale [OPTIONS]|setup|stream";
 
 /// The product's: it is a part of what a call costs.
 #[global_allocator]
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Some("ledger") => ledger::measure(),
         Some(ledger::WORD) => ledger::read(env::args().skip(2)),
         Some("parts") => parts::measure(&rest),
+        Some("sandbox") => sandbox::measure(&rest),
         Some("scale") => scale::measure(&rest),
         Some("setup") => tools::set_up(),
         Some("stream") => stream::measure(),

@@ -29,6 +29,8 @@ cargo xtask <verb>
   bench setup      installs what `bench gateway` measures beside us and with: nginx, HAProxy, Envoy, wrk, oha
   bench gateway [N] [--scenario NAME]... [--quick] [--out DIR]
                    CPU time and latency beside nginx, HAProxy and Envoy; N rounds (default 5), results kept in DIR
+  bench sandbox [--quick] [--out DIR]
+                   the simulated GSTN with 10,000 taxpayers and 1,000,000 documents: a save, GSTR-2B, a search
   bench scale [cores] [sessions] [--minutes N] [--quick] [--out DIR]
                    two cores against one; a million sessions; memory over a soak of N minutes (default 10)
   count            what a call and the hot functions cost, in instructions and allocations, beside bench/counts.tsv; fails on a
@@ -65,7 +67,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["crash"] => crash("20"),
         ["crash", "--runs", runs] => crash(runs),
         ["bench", which @ ("stream" | "getkey" | "ledger" | "setup")] => bench(&[which]),
-        ["bench", "gateway" | "parts" | "scale", ..] => bench(&arguments[1..]),
+        ["bench", "gateway" | "parts" | "sandbox" | "scale", ..] => bench(&arguments[1..]),
         ["count", rest @ ..] => count(rest),
         ["ci"] => [lint, deny, docs]
             .iter()

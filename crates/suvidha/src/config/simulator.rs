@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gstn::ReturnPeriod;
-use suvidha_sandbox::{AtSessionLimit, Config, Files, Latency, ManagementToken, WhileProcessing};
+use suvidha_sandbox::{AtSessionLimit, Config, DscCheck, Files, Latency, ManagementToken, WhileProcessing};
 
 use super::reader::Section;
 use super::setting::{Bytes, Setting, Word};
@@ -33,7 +33,9 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         session_limit: section.get("session_limit", default.session_limit),
         at_session_limit: section.get("at_session_limit", default.at_session_limit),
         evc_sign_check: section.get("evc_sign_check", default.evc_sign_check),
+        dsc_check: section.get("dsc_check", default.dsc_check),
         strict_period_header: section.get("strict_period_header", default.strict_period_header),
+        einvoice_delay_days: section.get("einvoice_delay_days", default.einvoice_delay_days),
         max_body_bytes: max_body(&mut section, default.max_body_bytes),
         remembered_calls: section.get("remembered_calls", default.remembered_calls),
         management_token: section.get("management_token", default.management_token),
@@ -132,6 +134,11 @@ fn max_body(section: &mut Section<'_, '_>, default: usize) -> usize {
 
 impl Word for WhileProcessing {
     const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("queue", Self::Queue)];
+}
+
+impl Word for DscCheck {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("lenient", Self::Lenient), ("strict", Self::Strict)];
 }
 
 impl Word for AtSessionLimit {
