@@ -46,6 +46,14 @@ impl Call {
         self.header(gstn::headers::RET_PERIOD).or_else(|| self.header(gstn::headers::RET_PRD))
     }
 
+    /// The version in the path, such as (4, 1). The first one where none can be read.
+    pub(crate) fn version(&self) -> (u32, u32) {
+        let mut segments = self.uri.path().split('/').filter(|segment| !segment.is_empty());
+        let version = segments.nth(1).filter(|segment| is_version(segment)).map(|segment| &segment[1..]);
+        let (major, minor) = version.map_or(("1", "0"), |text| text.split_once('.').unwrap_or((text, "0")));
+        (major.parse().unwrap_or(1), minor.parse().unwrap_or(0))
+    }
+
     /// What the path names: `/{family}/{version}/{path}`, doubled slashes folded. None if it has no such form.
     pub(crate) fn resource(&self) -> Option<Resource> {
         let mut segments = self.uri.path().split('/').filter(|segment| !segment.is_empty());
@@ -82,6 +90,15 @@ mod tests {
         assert_eq!(read("/taxpayerapi/returns/gstr1"), None);
         assert_eq!(read("/elsewhere/v1.0/returns"), None);
         assert_eq!(read("/taxpayerapi/v1.x/returns"), None);
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_path() {
+        let version = |uri: &str| call(uri).version();
+        assert_eq!(version("//taxpayerapi//v4.2/returns/gstr2b"), (4, 2));
+        assert_eq!(version("/taxpayerapi/V3/returns"), (3, 0));
+        assert_eq!(version("/taxpayerapi/returns"), (1, 0));
+        assert_eq!(version("/taxpayerapi/v99999999999.0/returns"), (1, 0));
     }
 
     #[test]

@@ -59,6 +59,10 @@ pub struct Config {
     pub rules: Rules,
     /// How many days after its registration an e-invoice appears in GSTR-1.
     pub einvoice_delay_days: u16,
+    /// Whether GSTR-2A shows rows that suppliers saved and did not file yet.
+    pub twoa_shows_saved: bool,
+    /// A GSTR-2B with more documents than this comes in parts, this many in each.
+    pub twob_part_documents: usize,
     /// The largest request body taken, in bytes.
     pub max_body_bytes: usize,
     /// How many received calls the management port remembers.
@@ -98,6 +102,8 @@ impl Default for Config {
             rules_as_of: None,
             rules: Rules::default(),
             einvoice_delay_days: 2,
+            twoa_shows_saved: true,
+            twob_part_documents: 1000,
             max_body_bytes: 16 * 1024 * 1024,
             remembered_calls: 10_000,
             remembered_bytes: 64 * 1024 * 1024,

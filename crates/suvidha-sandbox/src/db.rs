@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::files;
 use crate::gstr1;
+use crate::inward;
 use crate::server::SandboxError;
 
 const FILE: &str = "gstn-sandbox.sqlite";
@@ -41,6 +42,7 @@ impl Db {
         writer.execute_batch(include_str!("schema.sql"))?;
         gstr1::create_tables(&writer)?;
         files::create_tables(&writer)?;
+        inward::create_tables(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;

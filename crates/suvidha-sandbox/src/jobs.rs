@@ -16,6 +16,7 @@ use crate::config::{Latency, WhileProcessing};
 use crate::fault::Fault;
 use crate::forms::Form;
 use crate::gstr1::{JobOutcome, JobStatus, Subject};
+use crate::inward_api;
 use crate::outward;
 use crate::simulator::Simulator;
 use crate::taxpayers::{self, Taxpayer};
@@ -250,7 +251,9 @@ pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, reference_id: &st
     let job = Job { taxpayer, form, period: period.parse().ok(), action, payload };
     let outcome = match form {
         Form::Gstr1 | Form::Gstr1a => outward::run(tx, simulator, &job)?,
-        Form::Gstr3b | Form::Gstr2b | Form::Ims => return Err(job.unknown()),
+        Form::Gstr2b => inward_api::run_2b(tx, simulator, &job)?,
+        Form::Ims => inward_api::run_ims(tx, simulator, &job)?,
+        Form::Gstr3b => return Err(job.unknown()),
     };
     finish(tx, reference_id, &outcome)
 }

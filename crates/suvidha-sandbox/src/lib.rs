@@ -28,6 +28,8 @@ mod files;
 mod filing;
 mod forms;
 pub mod gstr1;
+mod inward;
+mod inward_api;
 mod jobs;
 mod ledgers;
 mod management;

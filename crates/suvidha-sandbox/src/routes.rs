@@ -8,6 +8,7 @@ use crate::call::{Call, Resource};
 use crate::einvoices;
 use crate::fault::Fault;
 use crate::files;
+use crate::inward_api;
 use crate::ledgers;
 use crate::outward;
 use crate::public;
@@ -33,6 +34,9 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         (Family::TaxpayerApi, "returns/gstr1") => outward::gstr1(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr1a") => outward::gstr1a(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr2a") => inward_api::gstr2a(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr2b") => inward_api::gstr2b(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/ims") => inward_api::ims(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
             ledgers::answer(simulator, client_id, call, &resource)
         }

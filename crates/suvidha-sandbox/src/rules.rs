@@ -18,6 +18,15 @@ const HSN_PHASE_2: From = (2022, 11);
 const B2CL_ONE_LAKH: From = (2024, 8);
 /// HSN phase 3: Table 12 split in two; Table 13 mandatory. A
 const HSN_PHASE_3: From = (2025, 5);
+/// GSTR-2B. A
+const STATEMENT_OF_CREDIT: From = (2020, 8);
+/// Credit of a year ends on 30 November of the next, no more on 20 October (s.16(4)). K
+const CREDIT_ENDS_IN_NOVEMBER: From = (2022, 10);
+/// IMS, and with it one statement a quarter for quarterly filers. A (September 2024)
+const INVOICE_MANAGEMENT: From = (2024, 10);
+/// Credit notes and the like may be pending for one period; declared reduction of credit; remarks; imports in IMS. A
+/// (17.10.25 and 30.10.25)
+const IMS_PENDING_NOTES: From = (2025, 10);
 /// Daman and Diu (25) became part of 26. K
 const STATE_25_MERGED: From = (2020, 8);
 /// Quarterly returns with monthly payment, and the IFF; Rule 59(6) as of notification 1/2021. A
@@ -146,6 +155,32 @@ impl Rules {
         self.since(GSTR1A, period)
     }
 
+    /// Whether GSTR-2B is made for `period`.
+    pub(crate) fn has_statement_of_credit(&self, period: ReturnPeriod) -> bool {
+        self.since(STATEMENT_OF_CREDIT, period)
+    }
+
+    /// Whether the credit of a year, reported in `period`, ends on 30 November (20 October before).
+    pub(crate) fn credit_ends_in_november(&self, period: ReturnPeriod) -> bool {
+        self.since(CREDIT_ENDS_IN_NOVEMBER, period)
+    }
+
+    /// Whether the documents of the statement of `period` are in IMS.
+    pub(crate) fn has_invoice_management(&self, period: ReturnPeriod) -> bool {
+        self.since(INVOICE_MANAGEMENT, period)
+    }
+
+    /// Whether the statement of `period` is made only after GSTR-3B of the period before.
+    pub(crate) fn statement_follows_gstr3b(&self, period: ReturnPeriod) -> bool {
+        self.previous_return_first && self.has_invoice_management(period)
+    }
+
+    /// Whether credit notes and the like, reported in `period`, may be kept pending for one period, and accepted with
+    /// a declared reduction of credit; and whether imports are in IMS.
+    pub(crate) fn notes_may_be_pending(&self, period: ReturnPeriod) -> bool {
+        self.since(IMS_PENDING_NOTES, period)
+    }
+
     /// Whether a GSTR-1 of `period` may no longer be filed.
     pub(crate) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
         self.three_year_bar
@@ -187,6 +222,27 @@ mod tests {
         assert!(rules.knows_rate(4000, september, None));
         assert!(!rules.knows_rate(4000, period("082025"), None));
         assert!(rules.knows_rate(25, september, None) && !rules.knows_rate(1300, september, None));
+    }
+
+    #[test]
+    fn what_recipients_see_grows_with_time() {
+        let rules = Rules::default();
+        assert!(
+            !rules.has_statement_of_credit(period("072020"))
+                && rules.has_statement_of_credit(period("082020"))
+        );
+        assert!(
+            !rules.has_invoice_management(period("092024")) && rules.has_invoice_management(period("102024"))
+        );
+        assert!(
+            !rules.notes_may_be_pending(period("092025")) && rules.notes_may_be_pending(period("102025"))
+        );
+        assert!(
+            !rules.credit_ends_in_november(period("092022"))
+                && rules.credit_ends_in_november(period("102022"))
+        );
+        let of_old = Rules { as_of: Some(period("092024")), ..rules };
+        assert!(!of_old.has_invoice_management(period("122025")));
     }
 
     #[test]

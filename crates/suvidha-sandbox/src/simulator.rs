@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::faults::FaultPlan;
 use crate::forms::Form;
 use crate::gstr1::Subject;
+use crate::inward::Moment;
 use crate::rules::Rules;
 use crate::tax_clock::TaxClock;
 use crate::taxpayers::Taxpayer;
@@ -63,6 +64,11 @@ impl Simulator {
     /// The rules in force.
     pub(crate) fn rules(&self) -> Rules {
         Rules { as_of: self.config.rules_as_of, ..self.config.rules }
+    }
+
+    /// What the statements of recipients are judged by.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { rules: self.rules(), now: self.tax_now() }
     }
 
     /// A return of a taxpayer, as it is to be judged today.

@@ -15,6 +15,7 @@ mod documents;
 mod iff;
 mod notation;
 mod originals;
+pub(crate) mod outward;
 mod populate;
 #[cfg(test)]
 mod properties;
@@ -153,7 +154,7 @@ pub struct GstnError {
 }
 
 impl GstnError {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::corrections;
 use super::iff;
+use super::outward;
 use super::reconcile::check_completeness;
 use super::save::filed_already;
 use super::store;
@@ -143,7 +144,8 @@ pub fn file(tx: &Transaction, subject: &Subject, summary: &Value, arn: &str) -> 
     }
     check_signed(subject, summary, &current)?;
     may_be_filed(tx, subject)??;
-    Ok(filed::record(tx, subject.gstin, subject.form, subject.period, arn, subject.today)?)
+    filed::record(tx, subject.gstin, subject.form, subject.period, arn, subject.today)?;
+    Ok(outward::note_filing(tx, subject)?)
 }
 
 fn check_signed(subject: &Subject, summary: &Value, current: &str) -> Result<(), GstnError> {

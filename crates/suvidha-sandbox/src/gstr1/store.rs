@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Subject;
 use super::checksum;
+use super::outward;
 use super::rows::Row;
 use super::tables::Table;
 use super::totals::Totals;
@@ -49,9 +50,10 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
          ) STRICT;
          CREATE INDEX IF NOT EXISTS gstr1_row_by_number ON gstr1_row (gstin, series, number);
          CREATE INDEX IF NOT EXISTS gstr1_row_by_key ON gstr1_row (gstin, section, part, key);
-         CREATE INDEX IF NOT EXISTS gstr1_row_by_recipient ON gstr1_row (recipient, period)
+         CREATE INDEX IF NOT EXISTS gstr1_row_by_recipient ON gstr1_row (recipient, period, gstin, form)
              WHERE recipient IS NOT NULL;",
     )?;
+    outward::create_table(connection)?;
     filed::create_table(connection)?;
     duties::create_table(connection)
 }
@@ -330,11 +332,11 @@ fn execute(connection: &Connection, sql: &str, parameters: impl Params) -> rusql
     connection.prepare_cached(sql)?.execute(parameters).map(drop)
 }
 
-fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| unreadable(column, error))
 }
 
-fn period_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<ReturnPeriod> {
+pub(super) fn period_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<ReturnPeriod> {
     row.get::<_, String>(column)?.parse().map_err(|error| unreadable(column, error))
 }
 

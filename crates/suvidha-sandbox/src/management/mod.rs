@@ -23,6 +23,7 @@ mod calls;
 mod clock;
 mod einvoices;
 mod faults;
+mod inward;
 mod reset;
 mod snapshots;
 mod state;
@@ -61,6 +62,7 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("patch", "/taxpayers/{gstin}", patch(taxpayers::change)),
         ("get", "/taxpayers/{gstin}/einvoices", get(einvoices::list)),
         ("post", "/taxpayers/{gstin}/einvoices", post(einvoices::register)),
+        ("post", "/taxpayers/{gstin}/inward", post(inward::put)),
     ]
 }
 

@@ -110,7 +110,7 @@ impl World {
         self.host.as_ref().expect("a running sandbox")
     }
 
-    /// The database file, to be looked into while the sandbox is down.
+    /// The database file, to be looked into beside the sandbox.
     pub(crate) fn database(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.config.data_dir.join("gstn-sandbox.sqlite")).unwrap()
     }

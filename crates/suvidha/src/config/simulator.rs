@@ -36,6 +36,8 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         dsc_check: section.get("dsc_check", default.dsc_check),
         strict_period_header: section.get("strict_period_header", default.strict_period_header),
         einvoice_delay_days: section.get("einvoice_delay_days", default.einvoice_delay_days),
+        twoa_shows_saved: section.get("twoa_shows_saved", default.twoa_shows_saved),
+        twob_part_documents: section.get("twob_part_documents", default.twob_part_documents),
         max_body_bytes: max_body(&mut section, default.max_body_bytes),
         remembered_calls: section.get("remembered_calls", default.remembered_calls),
         management_token: section.get("management_token", default.management_token),
