@@ -11,9 +11,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::applicants;
+use crate::directory;
+use crate::documents;
 use crate::files;
 use crate::gstr1;
 use crate::inward;
+use crate::masters;
 use crate::server::SandboxError;
 
 const FILE: &str = "gstn-sandbox.sqlite";
@@ -43,6 +47,10 @@ impl Db {
         gstr1::create_tables(&writer)?;
         files::create_tables(&writer)?;
         inward::create_tables(&writer)?;
+        applicants::create_table(&writer)?;
+        documents::create_table(&writer)?;
+        masters::create_table(&writer)?;
+        directory::create_indexes(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;

@@ -9,6 +9,7 @@
 //! `ledgers` → `respond` (HTTP again). Saves end as a row in the job table; `jobs` works those off.
 
 mod amounts;
+mod applicants;
 mod arn;
 mod auth;
 mod calendar;
@@ -18,6 +19,8 @@ mod certificate;
 mod clock;
 mod config;
 mod db;
+mod directory;
+mod documents;
 mod duties;
 mod einvoices;
 mod exchange;
@@ -30,14 +33,18 @@ mod forms;
 pub mod gstr1;
 mod inward;
 mod inward_api;
+mod gstr9;
 mod jobs;
 mod ledgers;
 mod management;
+mod masters;
 mod moment;
 mod outward;
 mod payload;
 mod preferences;
+mod profile;
 mod public;
+mod registration;
 mod respond;
 mod returns;
 mod routes;
@@ -51,6 +58,7 @@ mod tax_clock;
 mod taxpayer_change;
 mod taxpayers;
 mod token;
+mod turnover;
 
 pub use config::{
     AtSessionLimit, ClientCredentials, Config, DscCheck, Files, Latency, ManagementToken, PublicUser,

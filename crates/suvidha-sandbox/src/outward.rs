@@ -13,6 +13,7 @@ use crate::forms::Form;
 use crate::gstr1::{self, JobOutcome};
 use crate::jobs::{self, Job, NewJob, Slot};
 use crate::payload;
+use crate::registration;
 use crate::respond::Answer;
 use crate::returns::{self, no_record, open, own_gstin, query_period, session};
 use crate::routes::not_here;
@@ -191,6 +192,7 @@ pub(crate) fn einvoices(
 impl Made<'_> {
     fn proceed(&self, request: &Request) -> Result<Answer, Fault> {
         let (opened, period) = open(self.simulator, self.live, self.call, request)?;
+        registration::may_file(&self.live.taxpayer, self.form, period)?;
         let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
         let is_nil = opened.json.get("isnil").and_then(Value::as_str) == Some("Y");
         let outcome = self.simulator.db.write(|tx| -> Result<Value, Fault> {
@@ -217,6 +219,7 @@ impl Made<'_> {
     /// A save is answered when it is on disk, and processed afterwards.
     fn save(&self, request: &Request) -> Result<Answer, Fault> {
         let (opened, period) = open(self.simulator, self.live, self.call, request)?;
+        registration::may_file(&self.live.taxpayer, self.form, period)?;
         let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
         let payload = opened.json.to_string();
         let duration_ms = jobs::save_duration_ms(&self.simulator.config.latency, &opened.json);
@@ -232,6 +235,7 @@ impl Made<'_> {
 
     fn reset(&self, request: &Request) -> Result<Answer, Fault> {
         let (_, period) = open(self.simulator, self.live, self.call, request)?;
+        registration::may_file(&self.live.taxpayer, self.form, period)?;
         let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
         let duration_ms = i64::from(self.simulator.config.latency.save_base_ms);
         let reference_id = self.simulator.db.write(|tx| -> Result<String, Fault> {
@@ -256,6 +260,7 @@ impl Made<'_> {
             Err(fault) if fault.code == payload::INCOMPLETE => query_period(self.call)?,
             period => period?,
         };
+        registration::may_file(&self.live.taxpayer, self.form, period)?;
         let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
         let acknowledgement = self.simulator.db.write(|tx| {
             jobs::refuse_while_busy(tx, &Slot::of(&subject))?;

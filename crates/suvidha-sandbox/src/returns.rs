@@ -10,6 +10,7 @@ use crate::files;
 use crate::filing::{self, Track};
 use crate::jobs;
 use crate::payload::{self, Opened};
+use crate::profile;
 use crate::respond::Answer;
 use crate::routes::not_here;
 use crate::sessions::{self, LiveSession};
@@ -27,7 +28,16 @@ pub(crate) fn common(
         (&Method::GET, Some("RETSTATUS")) => status(simulator, &live, call),
         (&Method::GET, Some("RETTRACK")) => track(simulator, &live, call),
         (&Method::GET, Some("FILEDET")) => files::details(simulator, &live, call, files::of_return),
-        (_, action) => Err(not_here(call, resource, action)),
+        (&Method::GET, Some("GETPREF")) => profile::preference(simulator, &live, call),
+        (&Method::GET, Some("AATO")) => profile::aato(simulator, &live, call),
+        (&Method::GET, action) => Err(not_here(call, resource, action)),
+        _ => {
+            let request = payload::envelope(call)?;
+            match request.action_or(call.query("action")) {
+                Some("SAVEPREF") => profile::choose(simulator, &live, &request),
+                action => Err(not_here(call, resource, action)),
+            }
+        }
     }
 }
 

@@ -5,11 +5,14 @@ use http::{Method, StatusCode};
 
 use crate::auth;
 use crate::call::{Call, Resource};
+use crate::documents;
 use crate::einvoices;
 use crate::fault::Fault;
 use crate::files;
 use crate::inward_api;
+use crate::gstr9;
 use crate::ledgers;
+use crate::masters;
 use crate::outward;
 use crate::public;
 use crate::respond::Answer;
@@ -37,6 +40,9 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         (Family::TaxpayerApi, "returns/gstr2a") => inward_api::gstr2a(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr2b") => inward_api::gstr2b(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/ims") => inward_api::ims(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr9") => gstr9::answer(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "document") => documents::answer(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "usermasters") => masters::answer(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
             ledgers::answer(simulator, client_id, call, &resource)
         }
@@ -47,9 +53,10 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
             signing::registration(simulator, client_id, call, &resource)
         }
         (Family::CommonApi, "authenticate") => public::authenticate(simulator, client_id, call),
-        (Family::CommonApi, "search") if is_get(call, "TP") => public::search(simulator, client_id, call),
-        (Family::CommonApi, "returns") if is_get(call, "RETTRACK") => {
-            public::track(simulator, client_id, call)
+        (Family::CommonApi, _) => public::answer(simulator, client_id, call, &resource),
+        // RETSTATUS is asked at the path of whatever form, simulated or not.
+        (Family::TaxpayerApi, path) if path.starts_with("returns/") && is_get(call, "RETSTATUS") => {
+            returns::common(simulator, client_id, call, &resource)
         }
         _ => Err(not_here(call, &resource, call.query("action"))),
     }

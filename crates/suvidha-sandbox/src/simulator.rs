@@ -58,6 +58,7 @@ impl Simulator {
         self.tax_clock.resume(&self.db, self.seam.now(), tax_now)?;
         self.faults.resume(&self.db)?;
         self.new_job.notify_one();
+        self.new_list.notify_one();
         Ok(())
     }
 

@@ -395,7 +395,8 @@ pub(crate) fn all(conn: &Connection, otp: &str) -> rusqlite::Result<Vec<Taxpayer
         .collect()
 }
 
-fn read(row: &Row<'_>, otp: &str) -> rusqlite::Result<Taxpayer> {
+/// A row of the table.
+pub(crate) fn read(row: &Row<'_>, otp: &str) -> rusqlite::Result<Taxpayer> {
     let gstin = read_gstin(row, "gstin")?;
     Ok(Taxpayer {
         gstin,

@@ -52,8 +52,7 @@ pub(crate) fn details(
     Ok(Answer::sealed(&simulator.seam, &live.session.sek, &told))
 }
 
-/// RTN_24 until the files are made and the configured time is over. A fault that keeps a list in the making for long
-/// belongs here.
+/// RTN_24 until the files are made and the configured time is over.
 fn is_being_made(list: &LargeList, now: Timestamp) -> bool {
     list.state == State::Making || now < list.ready_at
 }

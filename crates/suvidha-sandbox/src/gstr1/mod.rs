@@ -8,6 +8,7 @@
 //! Strength of the rules, as the comments give it: C read in a source, A from an advisory, I inferred, K general
 //! knowledge. Rules that depend on a date stand in `rules`, and nowhere else.
 
+mod annual;
 mod checks;
 mod checksum;
 mod corrections;
@@ -43,9 +44,11 @@ use serde_json::Value;
 pub use crate::filed::Filed;
 pub use crate::forms::Form;
 pub use crate::rules::Rules;
+pub(crate) use annual::{Annual, Line, Sum};
 pub use iff::is_iff;
 pub use populate::{Populated, populate, withdraw};
 pub use save::{precheck_save, save};
+pub(crate) use schema::parse_date;
 pub use sections::{SectionQuery, section};
 pub use status::{
     ReturnState, file, precheck_file, precheck_proceed_to_file, proceed_to_file, reset, status,

@@ -40,7 +40,7 @@ pub(super) fn validate(payload: &Value) -> Result<(), Violation> {
 }
 
 /// A calendar date as payloads write it, dd-mm-yyyy.
-pub(super) fn parse_date(text: &str) -> Option<Date> {
+pub(crate) fn parse_date(text: &str) -> Option<Date> {
     let bytes = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| -> Option<i16> {
         let part = bytes.get(range)?;

@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::respond::mark;
 use crate::simulator::{Simulator, same_secret};
 
+mod applicants;
 mod calls;
 mod clock;
 mod einvoices;
@@ -38,6 +39,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 /// Every route: method, path, and what answers.
 fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
+        ("post", "/applicants", post(applicants::create)),
         ("get", "/calls", get(calls::list)),
         ("get", "/calls/{id}", get(calls::show)),
         ("get", "/certificate.pem", get(certificate)),

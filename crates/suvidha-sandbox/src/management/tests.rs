@@ -55,6 +55,7 @@ fn every_member_of_a_request_is_documented() {
     };
     assert_eq!(documented("NewTaxpayer"), known::<crate::taxpayers::NewTaxpayer>("{}"));
     assert_eq!(documented("TaxpayerChange"), known::<crate::taxpayer_change::TaxpayerChange>("{}"));
+    assert_eq!(documented("NewApplicant"), known::<crate::applicants::NewApplicant>("{}"));
     assert_eq!(documented("NewFault"), known::<crate::faults::NewFault>(r#"{"kind":"drop"}"#));
     assert_eq!(documented("ClockChange"), known::<crate::tax_clock::ClockChange>("{}"));
     assert_eq!(documented("NewSnapshot"), known::<super::snapshots::NewSnapshot>(r#"{"name":"a"}"#));

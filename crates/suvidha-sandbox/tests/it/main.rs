@@ -12,6 +12,7 @@ mod http;
 mod ims;
 mod login;
 mod management;
+mod profile;
 mod public;
 mod restart;
 mod saves;

@@ -108,3 +108,97 @@ fn nothing_filed_is_no_record() {
     assert_eq!(track("fy=24"), "AUTH143");
     assert_eq!(track("type=R1"), "GEN5001");
 }
+
+fn ask(world: &World, path: &str) -> Response {
+    world.gstn(&with_client(Request::new("GET", format!("/commonapi/{path}"))))
+}
+
+#[test]
+fn a_pan_has_its_gstins_in_every_state_or_in_one() {
+    let world = World::new();
+    for (gstin, status) in [("29AABCS1234A1Z9", "Active"), ("33AABCS1234A1Z9", "Suspended")] {
+        world.taxpayer(&json!({"gstin": gstin, "masked_check_digit": true, "status": status}));
+    }
+    world.taxpayer(&json!({"state": "29"}));
+    let search = |query: &str| ask(&world, &format!("v1.1/search?action=TPPAN&{query}"));
+    let row =
+        |gstin: &str, status: &str| json!({"gstin": gstin, "authStatus": status, "stateCd": gstin[..2]});
+    let (first, second) = (row("29AABCS1234A1Z9", "Active"), row("33AABCS1234A1Z9", "Suspended"));
+    assert_eq!(
+        open(&search("pan=aabcs1234a")),
+        json!({"panNum": "AABCS1234A", "gstinResList": [first, second]})
+    );
+    assert_eq!(open(&search("pan=AABCS1234A&stateCode=33"))["gstinResList"], json!([second]));
+    assert_eq!(search("pan=AABCS1234A&stateCode=27").error_cd(), "FO8000");
+    assert_eq!(search("pan=AABCS1234A&stateCode=00").error_cd(), "RET11404");
+    assert_eq!(search("pan=nonsense").error_cd(), "AUTH143");
+    assert_eq!(search("").error_cd(), "GEN5001");
+}
+
+#[test]
+fn the_gstins_that_changed_on_a_day_are_told_by_state() {
+    let world = World::new();
+    let one = |state: &str, registered: &str| {
+        let wanted = json!({"state": state, "registered_on": registered, "cancelled_on": "2025-03-01"});
+        world.taxpayer(&wanted).gstin
+    };
+    let (old, new) = (one("29", "2019-02-03"), one("33", "2025-03-01"));
+    let changes = |query: &str| ask(&world, &format!("v1.0/tpaddtlstatus?action=INCLIST&{query}"));
+    let row = |gstin: &str, kind: &str| json!({"gstin": gstin, "chng_typ": kind, "chng_dt": "01-03-2025"});
+    let of_33 = json!({"state_cd": "33", "gstdtls": [row(&new, "Active"), row(&new, "Cancelled")]});
+    assert_eq!(
+        open(&changes("date=01-03-2025")),
+        json!({
+            "tpgcnt": 1, "cpgnum": 1, "ismpg": "N", "cnt": 3, "totalCount": 3,
+            "gstLst": [{"state_cd": "29", "gstdtls": [row(&old, "Cancelled")]}, of_33],
+        })
+    );
+    assert_eq!(open(&changes("date=01-03-2025&state=33"))["gstLst"], json!([of_33]));
+    assert_eq!(changes("date=01-03-2025&pgnum=2").error_cd(), "FO8000");
+    assert_eq!(changes("date=01-03-2025&pgnum=x").error_cd(), "AUTH143");
+    assert_eq!(changes("date=02-03-2025").error_cd(), "FO8000");
+    assert_eq!(changes("date=2025-03-01").error_cd(), "RET13511");
+}
+
+#[test]
+fn anyone_may_ask_how_often_a_taxpayer_files() {
+    let world = World::new();
+    let taxpayer = world.taxpayer(&json!({"filing": "quarterly", "registered_on": "2025-01-10"}));
+    let preference = |query: &str| ask(&world, &format!("v1.0/returns?action=GETPREF&{query}"));
+    let expected = json!({"response": [{"quarter": "Q4", "preference": "Q"}]});
+    assert_eq!(open(&preference(&format!("searchgstin={}&fy=2024-25", taxpayer.gstin))), expected);
+    assert_eq!(open(&preference(&format!("gstin={}&fy=2024-25", taxpayer.gstin))), expected);
+    assert_eq!(preference(&format!("gstin={}&fy=2023-24", taxpayer.gstin)).error_cd(), "RET13510");
+    assert_eq!(preference("searchgstin=27AAPFU0939F1ZV&fy=2024-25").error_cd(), "FO8000");
+}
+
+#[test]
+fn an_unregistered_seller_enrols_and_can_be_looked_up() {
+    let world = World::new();
+    let wanted = json!({"name": "Asha", "email": "asha@example.com", "cancelled_on": "2025-04-11"});
+    let made = world.manage(&Request::new("POST", "/applicants").json(&wanted));
+    assert_eq!(made.status, 201);
+    let (uid, mobile) = (made.json()["uid"].as_str().unwrap().to_owned(), made.json()["mobile"].clone());
+    let again = world.manage(&Request::new("POST", "/applicants").json(&json!({"uid": uid})));
+    assert_eq!(again.status, 409);
+    assert_eq!(world.manage(&Request::new("POST", "/applicants").json(&json!({"uid": "1"}))).status, 422);
+    let show = || open(&ask(&world, &format!("v1.0/unregistered-applicants?uid={uid}")));
+    let told = show();
+    assert_eq!(
+        (&told["name"], &told["authstatus"], &told["regdt"]),
+        (&json!("Asha"), &json!("A"), &json!("10/04/2025"))
+    );
+    assert_eq!((&told["state"], told.get("candt")), (&json!("Karnataka"), None));
+    world.pass_minutes(24 * 60);
+    assert_eq!((&show()["authstatus"], &show()["candt"]), (&json!("C"), &json!("11/04/2025")));
+    let validate = |query: &str| ask(&world, &format!("v1.0/unregistered-applicants-validation?uid={query}"));
+    let both = format!("{uid}&email=ASHA@example.com&mobile=1");
+    assert_eq!(
+        open(&validate(&both)),
+        json!({"Enrolment Number": uid, "Email Address": "matched", "Mobile Number": "unmatched"})
+    );
+    let mobile = format!("{uid}&mobile={}", mobile.as_str().unwrap());
+    assert_eq!(open(&validate(&mobile)), json!({"Enrolment Number": uid, "Mobile Number": "matched"}));
+    assert_eq!(validate("nobody").error_cd(), "FO8000");
+    assert_eq!(validate("").error_cd(), "GEN5001");
+}
