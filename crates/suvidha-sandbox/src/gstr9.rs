@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::gstr1::{Annual, Line, Sum};
 use crate::payload;
 use crate::respond::Answer;
-use crate::returns::{self, no_record, own_gstin, query_period, session};
+use crate::returns::{no_record, own_gstin, query_period, session};
 use crate::routes::not_here;
 use crate::simulator::Simulator;
 use crate::turnover;
@@ -53,7 +53,6 @@ pub(crate) fn answer(
 ) -> Result<Answer, Fault> {
     let live = session(simulator, client_id, call)?;
     match (&call.method, call.query("action")) {
-        (&Method::GET, Some("RETSTATUS")) => returns::status(simulator, &live, call),
         (&Method::GET, Some("CALRCDS")) => {
             own_gstin(&live, call)?;
             let period = query_period(call)?;

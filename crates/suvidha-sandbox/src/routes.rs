@@ -9,8 +9,8 @@ use crate::documents;
 use crate::einvoices;
 use crate::fault::Fault;
 use crate::files;
-use crate::inward_api;
 use crate::gstr9;
+use crate::inward_api;
 use crate::ledgers;
 use crate::masters;
 use crate::outward;
@@ -34,6 +34,10 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
     match (resource.family, resource.path.as_str()) {
         (Family::TaxpayerApi, "authenticate") => auth::answer(simulator, client_id, call),
         (Family::TaxpayerApi, "returns") => returns::common(simulator, client_id, call, &resource),
+        // RETSTATUS is asked at the path of whatever form, simulated or not.
+        (Family::TaxpayerApi, path) if path.starts_with("returns/") && is_get(call, "RETSTATUS") => {
+            returns::common(simulator, client_id, call, &resource)
+        }
         (Family::TaxpayerApi, "returns/gstr1") => outward::gstr1(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr1a") => outward::gstr1a(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
@@ -54,10 +58,6 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         }
         (Family::CommonApi, "authenticate") => public::authenticate(simulator, client_id, call),
         (Family::CommonApi, _) => public::answer(simulator, client_id, call, &resource),
-        // RETSTATUS is asked at the path of whatever form, simulated or not.
-        (Family::TaxpayerApi, path) if path.starts_with("returns/") && is_get(call, "RETSTATUS") => {
-            returns::common(simulator, client_id, call, &resource)
-        }
         _ => Err(not_here(call, &resource, call.query("action"))),
     }
 }

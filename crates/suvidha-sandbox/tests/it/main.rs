@@ -1,6 +1,7 @@
 //! The sandbox as its callers meet it: real HTTP, real cryptography, a clock that is moved by hand.
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod catalogue;
 mod dsc;
 mod einvoices;
 mod faults;
