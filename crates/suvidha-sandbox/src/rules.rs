@@ -59,6 +59,8 @@ pub struct Rules {
     pub three_year_bar: bool,
     /// An amendment needs an original in a filed return.
     pub amendments_need_original: bool,
+    /// A document may be amended until 30 November after its financial year: s.37(3) and s.34(2), proviso.
+    pub amendments_end: bool,
     /// Tax must be taxable value × rate, give or take one rupee a line.
     pub check_tax_amounts: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Rules {
             previous_return_first: true,
             three_year_bar: true,
             amendments_need_original: true,
+            amendments_end: true,
             check_tax_amounts: true,
         }
     }
@@ -181,6 +184,12 @@ impl Rules {
         self.since(IMS_PENDING_NOTES, period)
     }
 
+    /// The last day on which what belongs to `period` may be amended.
+    pub(crate) fn last_day_of_amendments(&self, period: ReturnPeriod) -> Option<Date> {
+        let year = i16::try_from(period.financial_year().start_year()).ok()?;
+        Date::new(year + 1, 11, 30).ok().filter(|_| self.amendments_end)
+    }
+
     /// Whether a GSTR-1 of `period` may no longer be filed.
     pub(crate) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
         self.three_year_bar
@@ -278,6 +287,15 @@ mod tests {
         assert_eq!(off.unfiled_gstr3b_that_block(period("012022")), 0);
         assert!(!rules.has_iff(period("122020")) && rules.has_iff(period("012021")));
         assert!(!rules.has_gstr1a(period("072024")) && rules.has_gstr1a(period("082024")));
+    }
+
+    #[test]
+    fn amendments_end_on_30_november_after_the_year() {
+        let rules = Rules::default();
+        for month in ["042024", "122024", "032025"] {
+            assert_eq!(rules.last_day_of_amendments(period(month)), Some(date(2025, 11, 30)), "{month}");
+        }
+        assert_eq!(Rules { amendments_end: false, ..rules }.last_day_of_amendments(period("042024")), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::tables::{Items, Key, Numbering, Table};
 use super::taxes::is_inter_state;
 use super::totals::Totals;
 use super::{GstnError, Subject};
-use crate::calendar::last_day;
+use crate::calendar::{last_day, period_of};
 use crate::forms::Form;
 
 /// The totals of the row that `row` amends; none for a row that amends nothing. gst-engine.md 1.2, C codes.
@@ -21,11 +21,33 @@ pub(super) fn find(connection: &Connection, subject: &Subject, row: &Row) -> Ver
         Key::Amendment { original, .. } => find_document(connection, subject, row, base, original)?,
         _ => find_rates(connection, subject, row, base)?,
     };
+    let verdict = verdict.and_then(|totals| check_in_time(subject, row).map(|()| totals));
     Ok(match verdict {
+        Err(error) if error.code == TOO_LATE => Err(error),
         Err(error) if subject.rules.amendments_need_original || error.code == "RET191198" => Err(error),
         Err(_) => Ok(None),
         Ok(totals) => Ok(Some(totals)),
     })
+}
+
+/// GSTN's own code for an amendment that comes too late is not known. I
+const TOO_LATE: &str = "RET12590";
+
+/// s.37(3) and s.34(2), proviso: by the date of the original document, or the month of the original rates.
+fn check_in_time(subject: &Subject, row: &Row) -> Result<(), GstnError> {
+    let original = row.table.original_numbering().and_then(|original| row.date(original));
+    let month = row.text("omon").and_then(|omon| omon.parse().ok());
+    let Some(period) = original.and_then(period_of).or(month) else { return Ok(()) };
+    match subject.rules.last_day_of_amendments(period) {
+        Some(last) if subject.today > last => {
+            let message = format!(
+                "The save is not allowed for the current date: amendments ended on {}",
+                written(last)
+            );
+            Err(GstnError::new(TOO_LATE, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn find_document(
@@ -214,7 +236,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::testing::{
-        Books, CUSTOMER, NEIGHBOUR, b2b, codes, every_section, item, merge, processed,
+        Books, CUSTOMER, NEIGHBOUR, b2b, codes, every_section, item, merge, payload, processed,
     };
 
     /// The one row of an amendment section of `every_section`, with `changes`.
@@ -317,5 +339,21 @@ mod tests {
             summary["sec_sum"].as_array().unwrap().iter().find(|line| line["sec_nm"] == "B2BA").unwrap();
         assert_eq!((&line["act_tax"], &line["ttl_tax"]), (&json!(13_000), &json!(1000)));
         assert_eq!(books.section("082025", "B2BA").unwrap()["b2ba"][0]["ctin"], CUSTOMER);
+    }
+
+    #[test]
+    fn an_amendment_is_in_time_until_30_november_after_the_year() {
+        let mut books = Books::with_june();
+        let amendments = |books: &mut Books| {
+            let sections = every_section();
+            let b2ba = json!({"b2ba": sections["b2ba"], "b2csa": sections["b2csa"]});
+            codes(&books.save("072025", &payload("072025", &b2ba)))
+        };
+        books.today = jiff::civil::date(2026, 11, 30);
+        assert_eq!(amendments(&mut books), [""; 0]);
+        books.today = jiff::civil::date(2026, 12, 1);
+        assert_eq!(amendments(&mut books), ["RET12590", "RET12590"]);
+        books.rules.amendments_end = false;
+        assert_eq!(amendments(&mut books), [""; 0]);
     }
 }

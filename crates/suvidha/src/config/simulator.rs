@@ -17,6 +17,7 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         ("previous_return_first", &mut rules.previous_return_first),
         ("three_year_bar", &mut rules.three_year_bar),
         ("amendments_need_original", &mut rules.amendments_need_original),
+        ("amendments_end", &mut rules.amendments_end),
         ("check_tax_amounts", &mut rules.check_tax_amounts),
     ] {
         *rule = switches.get(key, *rule);
