@@ -255,7 +255,7 @@ pub(crate) fn received(
 ) -> rusqlite::Result<Option<Value>> {
     let mut select = conn.prepare_cached(
         "SELECT sections FROM einvoices WHERE gstin = ?1 AND period = ?2 AND section = ?3 AND state <> 'cancelled'
-         ORDER BY registered_at, irn",
+         ORDER BY rowid",
     )?;
     let mut rows = select.query(params![gstin.as_str(), period, section])?;
     let mut parties: Vec<Value> = Vec::new();
@@ -288,7 +288,7 @@ fn merge(parties: &mut Vec<Value>, party: &Value) {
 /// Every document of a taxpayer, in the order of registration.
 pub(crate) fn of(conn: &Connection, gstin: &Gstin) -> rusqlite::Result<Vec<Registered>> {
     conn.prepare_cached(
-        "SELECT irn, period, available_on, state, reason FROM einvoices WHERE gstin = ?1 ORDER BY registered_at, irn",
+        "SELECT irn, period, available_on, state, reason FROM einvoices WHERE gstin = ?1 ORDER BY rowid",
     )?
     .query_map([gstin.as_str()], |row| {
         Ok(Registered {
@@ -326,7 +326,7 @@ fn is_due(conn: &Connection, today: &str) -> rusqlite::Result<bool> {
 }
 
 fn due(conn: &Connection, today: &str) -> rusqlite::Result<Vec<Kept>> {
-    conn.prepare_cached(&format!("{SELECT} {DUE} ORDER BY available_on, registered_at, irn"))?
+    conn.prepare_cached(&format!("{SELECT} {DUE} ORDER BY rowid"))?
         .query_map([today], read)?
         .collect()
 }
