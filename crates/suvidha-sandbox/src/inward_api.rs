@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
+use crate::files::{self, Asked, ListOf};
 use crate::forms::Form;
 use crate::gstr1::{GstnError, JobOutcome, JobStatus};
 use crate::inward::twob::{self, Part, Version};
@@ -38,11 +39,9 @@ pub(crate) fn gstr2a(
     let found = match call.query("action").filter(|_| call.method == Method::GET) {
         Some("AMDHIST") => bill_history(simulator, &live, call)?,
         Some(section) if twoa::is_section(section) => {
-            let period = query_period(call)?;
-            let since = call.query("from_time").map(read_day).transpose()?;
-            let shows_saved = simulator.config.twoa_shows_saved;
-            let query = twoa::Query { ctin: call.query("ctin"), since, shows_saved };
-            simulator.db.read(|tx| twoa::section(tx, &live.taxpayer.gstin, period, section, &query))?
+            let period = Some(query_period(call)?);
+            let asked = Asked::by(call, ListOf::Gstr2a, period, section, &["ctin", "from_time"]);
+            return files::answer_list(simulator, &live, &asked)?.ok_or_else(no_record);
         }
         action => return Err(not_here(call, resource, action)),
     };
@@ -56,7 +55,7 @@ fn bill_history(simulator: &Simulator, live: &LiveSession, call: &Call) -> Resul
 }
 
 /// `dd-mm-yyyy`, or with slashes.
-fn read_day(text: &str) -> Result<Date, Fault> {
+pub(crate) fn read_day(text: &str) -> Result<Date, Fault> {
     let fields: Vec<&str> = text.split(['-', '/']).collect();
     let day = match fields.as_slice() {
         [day, month, year] => day.parse().ok().zip(month.parse().ok()).zip(year.parse().ok()),
@@ -155,6 +154,7 @@ pub(crate) fn ims(
             Some("GETINV") => invoices(simulator, &live, call),
             Some("GETCNT") => counts(simulator, &live, call),
             Some("REQSTS") => request_status(simulator, &live, call),
+            Some("FILEDET") => files::details(simulator, &live, call, files::of_ims),
             Some("SUPVIEW") => supplier_view(simulator, &live, call),
             action => Err(not_here(call, resource, action)),
         };
@@ -168,10 +168,8 @@ pub(crate) fn ims(
 }
 
 fn invoices(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answer, Fault> {
-    let (gstin, moment) = (&live.taxpayer.gstin, simulator.moment());
-    let (section, status) = (call.query("section"), call.query("status"));
-    let found = simulator.db.read(|tx| ims::invoices(tx, &moment, gstin, section, status))??;
-    Ok(sealed(simulator, live, &found.ok_or_else(no_record)?))
+    let asked = Asked::by(call, ListOf::Ims, None, "GETINV", &["section", "status"]);
+    files::answer_list(simulator, live, &asked)?.ok_or_else(no_record)
 }
 
 fn counts(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answer, Fault> {

@@ -16,8 +16,14 @@ use crate::simulator::Simulator;
 /// Whether a list's files are told at `/returns`; those of the invoice management system are told at its own path.
 pub(crate) fn of_return(list: ListOf) -> bool {
     match list {
-        ListOf::Gstr1 | ListOf::Gstr1a => true,
+        ListOf::Gstr1 | ListOf::Gstr1a | ListOf::Gstr2a => true,
+        ListOf::Ims => false,
     }
+}
+
+/// Whether they are told at `/returns/ims`.
+pub(crate) fn of_ims(list: ListOf) -> bool {
+    !of_return(list)
 }
 
 /// `action=FILEDET&token=`, for the lists that `here` says are told here. The period is not compared: a token names

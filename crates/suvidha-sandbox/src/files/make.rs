@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::archive::{self, Archive};
-use super::source;
+use super::source::{self, Place};
 use super::store::{self, LargeList, State};
 use crate::fault::Fault;
 use crate::simulator::Simulator;
@@ -71,7 +71,7 @@ fn make(simulator: &Simulator, list: &LargeList, stop: &watch::Receiver<bool>) -
     let taxpayer = simulator.db.read(|tx| taxpayers::by_gstin(tx, &list.gstin, ""))?;
     let Some(taxpayer) = taxpayer else { return Ok(true) };
     let most = simulator.config.files.per_archive;
-    let (mut from, mut number) = (None, 0);
+    let (mut from, mut number): (Option<Place>, usize) = (None, 0);
     loop {
         if *stop.borrow() {
             return Ok(false);

@@ -9,6 +9,7 @@
 //! Whoever answers a list calls [`answer_list`], and teaches `source` to read it.
 
 mod archive;
+mod cut;
 mod details;
 mod download;
 mod make;
@@ -23,7 +24,7 @@ use crate::respond::Answer;
 use crate::sessions::LiveSession;
 use crate::simulator::Simulator;
 
-pub(crate) use details::{details, of_return};
+pub(crate) use details::{details, of_ims, of_return};
 pub(crate) use download::download;
 pub(crate) use make::work;
 pub(crate) use store::{Asked, ListOf};

@@ -23,16 +23,22 @@ pub(crate) enum ListOf {
     Gstr1,
     /// The sections of a GSTR-1A.
     Gstr1a,
+    /// The sections of a GSTR-2A.
+    Gstr2a,
+    /// The records of the invoice management system.
+    Ims,
 }
 
 impl ListOf {
-    const ALL: [Self; 2] = [Self::Gstr1, Self::Gstr1a];
+    const ALL: [Self; 4] = [Self::Gstr1, Self::Gstr1a, Self::Gstr2a, Self::Ims];
 
     /// As it stands in the names of files.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Gstr1 => "R1",
             Self::Gstr1a => "R1A",
+            Self::Gstr2a => "R2A",
+            Self::Ims => "IMS",
         }
     }
 
@@ -66,6 +72,11 @@ impl Asked {
         let filters =
             filters.iter().filter_map(|name| Some(((*name).to_owned(), call.query(name)?.to_owned())));
         Self { of, period, action: action.to_owned(), filters: filters.collect() }
+    }
+
+    /// A filter, if it is there.
+    pub(super) fn filter(&self, name: &str) -> Option<&str> {
+        self.filters.get(name).map(String::as_str)
     }
 
     /// The filters in the form in which two questions can be told to be the same.

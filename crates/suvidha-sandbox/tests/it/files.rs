@@ -192,3 +192,39 @@ fn a_stranger_gets_no_file() {
     let address = told["urls"][0]["ul"].as_str().unwrap();
     assert_eq!(world.gstn(&Request::new("GET", address)).status, 403);
 }
+
+/// All documents behind a token, in their order.
+fn all_of(world: &World, told: &Value, list: fn(&Value) -> Vec<String>) -> Vec<String> {
+    let key = FileKey::from_base64(told["ek"].as_str().unwrap()).unwrap();
+    let files = told["urls"].as_array().unwrap().iter();
+    files.flat_map(|file| list(&opened(&fetch(world, file["ul"].as_str().unwrap()).body, &key))).collect()
+}
+
+#[test]
+fn a_buyers_statement_and_its_invoices_come_as_files_too() {
+    let world = small();
+    let buyer = world.taxpayer(&json!({"gstin": "27AAPFU0939F1ZV"})).login(&world);
+    with_invoices(&world, 5);
+    let expected = ["A001", "A002", "A003", "A004", "A005"];
+
+    let statement = buyer.get("returns/gstr2a", "B2B", PERIOD);
+    let told = buyer.open(&world.gstn(&statement));
+    let told = ready(&world, &buyer, told["token"].as_str().unwrap());
+    assert_eq!(told["fc"], json!(3));
+    assert!(told["urls"][0]["ul"].as_str().unwrap().contains("_R2A_27AAPFU0939F1ZV_b2b_0.tar.gz"));
+    assert_eq!(all_of(&world, &told, numbers), expected);
+
+    let invoices = world.gstn(&buyer.get("returns/ims", "GETINV&section=B2B", PERIOD));
+    let token = buyer.open(&invoices)["token"].as_str().unwrap().to_owned();
+    assert_eq!(details(&world, &buyer, &token).error_cd(), "RET13508", "IMS tells its files at its own path");
+    let told = until(|| {
+        let answer = world.gstn(&buyer.get("returns/ims", &format!("FILEDET&token={token}"), PERIOD));
+        world.clock.advance(1000);
+        (answer.error_cd() != "RTN_24").then(|| buyer.open(&answer))
+    });
+    let records = |list: &Value| -> Vec<String> {
+        let rows = list["b2b"].as_array().unwrap().iter();
+        rows.map(|row| row["inum"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(all_of(&world, &told, records), expected);
+}
