@@ -326,9 +326,7 @@ fn is_due(conn: &Connection, today: &str) -> rusqlite::Result<bool> {
 }
 
 fn due(conn: &Connection, today: &str) -> rusqlite::Result<Vec<Kept>> {
-    conn.prepare_cached(&format!("{SELECT} {DUE} ORDER BY rowid"))?
-        .query_map([today], read)?
-        .collect()
+    conn.prepare_cached(&format!("{SELECT} {DUE} ORDER BY rowid"))?.query_map([today], read)?.collect()
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Kept> {

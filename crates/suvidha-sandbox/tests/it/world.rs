@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gstn::crypto::PublicKey;
 use serde_json::Value;
 use suvidha_sandbox::{ClientCredentials, Config, PublicUser, Running, Sandbox};
-use suvidha_seam::{ManualClock, Seam, SystemRng};
+use suvidha_seam::{ManualClock, Rng, Seam, SeededRng, SystemRng};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -28,6 +28,7 @@ enum Stop {
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) clock: Arc<ManualClock>,
+    rng: Arc<dyn Rng>,
     config: Config,
     host: Option<Host>,
 }
@@ -46,7 +47,16 @@ impl World {
         Self::with(|_| {})
     }
 
+    /// A world in which chance follows from a seed.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self::of(Arc::new(SeededRng::new(seed)), |_| {})
+    }
+
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::of(Arc::new(SystemRng), change)
+    }
+
+    fn of(rng: Arc<dyn Rng>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config {
             data_dir: dir.path().join("gstn"),
@@ -61,14 +71,14 @@ impl World {
         };
         change(&mut config);
         let clock = Arc::new(ManualClock::at("2025-04-10T06:00:00Z".parse().unwrap()));
-        let mut world = Self { dir, clock, config, host: None };
+        let mut world = Self { dir, clock, rng, config, host: None };
         world.start();
         world
     }
 
     pub(crate) fn start(&mut self) {
         let config = self.config.clone();
-        let seam = Seam { clock: self.clock.clone(), rng: Arc::new(SystemRng) };
+        let seam = Seam { clock: self.clock.clone(), rng: self.rng.clone() };
         let (started, starting) = mpsc::channel();
         let (stop, stopping) = oneshot::channel();
         let thread = thread::spawn(move || {
