@@ -119,19 +119,44 @@ impl Market {
         assert_eq!(told["status_cd"], "P", "{told}");
     }
 
-    /// Proceeds to file and files what is saved.
+    /// Proceeds to file and files what is saved, with Tables 12 and 13.
     pub(crate) fn file(&self, seller: &Taxpayer, period: &str) {
         self.save(seller, period, statements());
+        self.file_bare(seller, period);
+    }
+
+    /// The same without these tables: of an IFF, and of the time before May 2025.
+    pub(crate) fn file_bare(&self, seller: &Taxpayer, period: &str) {
         let session = self.session(seller);
         let own = json!({"gstin": session.gstin, "ret_period": period, "isnil": "N"});
         let proceed = session.write("POST", "returns/gstrptf", "RETNEWPTF", &own).header("rtn_typ", "GSTR1");
         let proceeded = reference_id(&session.open(&self.world.gstn(&proceed)));
-        let told = self.outcome(seller, "gstr1", "RETSTATUS", &proceeded);
+        self.file_as(seller, period, "R1", "gstr1", "RETFILE", &proceeded);
+    }
+
+    /// Proceeds to file and files a GSTR-1A.
+    pub(crate) fn file_1a(&self, seller: &Taxpayer, period: &str) {
+        let own = json!({"gstin": seller.gstin, "ret_period": period});
+        let proceeded = self.write(seller, "returns/gstr1a", "R1ARETNEWPTF", &own).unwrap();
+        self.file_as(seller, period, "R1A", "gstr1a", "RETFILER1A", &proceeded);
+    }
+
+    fn file_as(
+        &self,
+        seller: &Taxpayer,
+        period: &str,
+        form: &str,
+        path: &str,
+        action: &str,
+        proceeded: &str,
+    ) {
+        let told = self.outcome(seller, path, "RETSTATUS", proceeded);
         assert_eq!(told["status_cd"], "P", "{told}");
-        let summary =
-            session.open(&self.world.gstn(&session.get("returns/gstr1", "RETSUM", period))).to_string();
-        assert_eq!(self.world.gstn(&session.evc_otp(session.pan())).error_cd(), "");
-        let filed = self.world.gstn(&session.file(&summary, session.pan(), OTP));
+        let session = self.session(seller);
+        let path = format!("returns/{path}");
+        let summary = session.open(&self.world.gstn(&session.get(&path, "RETSUM", period))).to_string();
+        assert_eq!(self.world.gstn(&session.evc_otp_for(form)).error_cd(), "");
+        let filed = self.world.gstn(&session.file_as(action, &path, &summary, session.pan(), OTP));
         assert!(session.open(&filed)["ack_num"].is_string());
     }
 

@@ -346,3 +346,80 @@ fn those_who_claim_no_credit_have_no_statement() {
     assert_eq!(market.twob(&party, "012026"), Err("RET2B1016".into()), "there is nothing in it");
     assert_eq!(market.twob(&party, "072020"), Err("RET2B1016".into()), "there was no GSTR-2B");
 }
+
+#[test]
+fn a_correction_by_gstr1a_is_in_ims_now_and_in_the_next_statement() {
+    let market = Market::new("2026-02-11");
+    let buyer = market.party("29");
+    let seller = filed(&market, &buyer, &[invoice("A1", "05-01-2026", "29", json!({}))], "2026-02-11");
+    market.on("2026-02-15");
+    let mut more = worth(1500);
+    more["oinum"] = json!("A1");
+    more["oidt"] = json!("05-01-2026");
+    let amended = json!({"b2ba": [{"ctin": buyer.gstin, "inv": [invoice("A1", "05-01-2026", "29", more)]}]});
+    market.save_as(&seller, "gstr1a", "R1ARETSAVE", "012026", amended);
+    let saved = market.ims(&buyer).unwrap();
+    assert_eq!(
+        (&saved["b2ba"][0]["srcform"], &saved["b2ba"][0]["srcfilstatus"]),
+        (&json!("R1A"), &json!("Not Filed"))
+    );
+    market.file_1a(&seller, "012026");
+    assert_eq!(market.ims(&buyer).unwrap()["b2ba"][0]["srcfilstatus"], "Filed");
+    assert!(numbers(&market.twob(&buyer, "012026").unwrap(), "docdata", "b2ba").is_empty());
+    market.files_3b(&buyer, "012026", "2026-02-20");
+    market.on("2026-03-14");
+    let next = market.twob(&buyer, "022026").unwrap();
+    assert_eq!(numbers(&next, "docdata", "b2ba"), ["A1"]);
+    assert_eq!(available(&next, "nonrevsup", "b2ba"), 90);
+}
+
+/// A quarterly filer's IFF counts until the 13th (advisory on GSTR-2B of 18.10.21).
+#[test]
+fn an_iff_of_the_13th_is_in_the_statement_of_the_14th() {
+    let market = Market::new("2026-02-13");
+    let buyer = market.party("29");
+    let seller = market.world.taxpayer(&json!({"state": "27", "filing": "quarterly"}));
+    market.save(&seller, "012026", b2b(&buyer, &[invoice("A1", "05-01-2026", "29", json!({}))]));
+    market.file_bare(&seller, "012026");
+    assert_eq!(market.ims(&buyer).unwrap()["b2b"][0]["srcform"], "IFF");
+    market.on("2026-02-14");
+    assert_eq!(numbers(&market.twob(&buyer, "012026").unwrap(), "docdata", "b2b"), ["A1"]);
+}
+
+#[test]
+fn an_extended_due_date_moves_the_statement() {
+    let market = Market::new("2026-02-15");
+    let buyer = market.party("29");
+    market.change("INSERT INTO due_date_extensions VALUES ('R1', '012026', '2026-02-16')", &[]);
+    filed(&market, &buyer, &[invoice("A1", "05-01-2026", "29", json!({}))], "2026-02-16");
+    assert_eq!(market.twob(&buyer, "012026"), Err("RET2B1018".into()));
+    market.on("2026-02-17");
+    let statement = market.twob(&buyer, "012026").unwrap();
+    assert_eq!(
+        (numbers(&statement, "docdata", "b2b"), &statement["data"]["gendt"]),
+        (vec!["A1".to_owned()], &json!("17-02-2026"))
+    );
+}
+
+/// GSTR-2B waits for GSTR-3B since IMS, not before.
+#[test]
+fn before_ims_a_statement_waited_for_no_return() {
+    for (period, next, day, code) in [
+        ("072024", "082024", "2024-09-14", Ok(())),
+        ("092024", "102024", "2024-11-14", Err("GTR2B-002".to_owned())),
+    ] {
+        let market = Market::new("2024-08-20");
+        let (seller, buyer) = (market.party("27"), market.party("29"));
+        for (month, on) in [(period, 0), (next, 1)] {
+            let (number, year) = month.split_at(2);
+            let following: u32 = number.parse::<u32>().unwrap() + 1;
+            market.on(&format!("{year}-{following:02}-11"));
+            let dated = format!("05-{number}-{year}");
+            market.save(&seller, month, b2b(&buyer, &[invoice(&format!("A{on}"), &dated, "29", json!({}))]));
+            market.file_bare(&seller, month);
+            market.files_3b(&seller, month, &format!("{year}-{following:02}-20"));
+        }
+        market.on(day);
+        assert_eq!(market.twob(&buyer, next).map(|_| ()), code, "{next}");
+    }
+}
