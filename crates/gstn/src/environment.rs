@@ -26,6 +26,16 @@ impl Environment {
             Self::Production => "production",
         }
     }
+
+    /// Whose host this is, of GSTN's own: `api.gst.gov.in` is production, `devapi.gst.gov.in` the sandbox. None for every
+    /// other host.
+    pub fn of_host(host: &str) -> Option<Self> {
+        match host.trim_end_matches('.').to_ascii_lowercase().as_str() {
+            "api.gst.gov.in" => Some(Self::Production),
+            "devapi.gst.gov.in" => Some(Self::Sandbox),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Environment {

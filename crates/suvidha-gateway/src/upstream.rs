@@ -177,6 +177,10 @@ impl Address {
             return Err("it must end with its path");
         }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        if environment == Environment::Sandbox && Environment::of_host(&host) == Some(Environment::Production)
+        {
+            return Err("it is GSTN's production, to which the sandbox environment never leads");
+        }
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
@@ -221,5 +225,6 @@ mod tests {
         {
             assert!(parse(Environment::Production, url).is_err(), "{url:?}");
         }
+        assert!(parse(Environment::Sandbox, "https://Api.gst.gov.in").is_err(), "it is production");
     }
 }

@@ -79,6 +79,9 @@ fn check_url(url: &str, environment: Environment) -> Result<(), String> {
     if host.is_empty() {
         return Err("the host is missing".to_owned());
     }
+    if environment == Environment::Sandbox && Environment::of_host(host) == Some(Environment::Production) {
+        return Err(format!("{host} is GSTN's production, to which the sandbox environment never leads"));
+    }
     let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match scheme {
         "https" => Ok(()),
@@ -192,5 +195,7 @@ mod tests {
             assert!(check(wrong).is_err(), "{wrong}");
         }
         assert_eq!(check_url("http://gstn:7790", Environment::Sandbox), Ok(()));
+        assert_eq!(check_url("https://devapi.gst.gov.in", Environment::Sandbox), Ok(()));
+        assert!(check_url("https://API.gst.gov.in:443/x", Environment::Sandbox).is_err());
     }
 }
