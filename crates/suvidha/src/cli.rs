@@ -8,10 +8,12 @@ use clap_complete::Shell;
 use gstn::Environment;
 
 use crate::asp::AspCommand;
+use crate::config::Profile;
 use crate::exit::EXIT_CODES;
 use crate::gst::Gst;
 use crate::keys::KeysCommand;
 use crate::ledger::Ledger;
+use crate::sandbox::control::SandboxCommand;
 use crate::secret::SecretCommand;
 use crate::top::Top;
 
@@ -35,8 +37,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Run the gateway from a configuration file
     Serve(Serve),
-    /// Run the sandbox GSTN alone
-    Sandbox(Sandbox),
+    /// Run the sandbox GSTN alone, or manage one that is running: taxpayers, clock, faults, scenarios
+    Sandbox(Box<Sandbox>),
     /// Call GSTN through a gateway: log a taxpayer in, save, read and file a return, look a GSTIN up
     Gst(Gst),
     /// Keep the ASPs and their credentials
@@ -93,7 +95,7 @@ pub(crate) struct Up {
     pub(crate) data: PathBuf,
     /// Address that everything listens on, and the first of the five ports it takes in turn: the gateway for the
     /// sandbox, the gateway for production, the sandbox GSTN, its management, the admin listener. Port 0 means any free
-    /// ports. Whoever can reach them can use the sandbox and its management
+    /// ports. Whoever can reach them can use the sandbox
     #[arg(long, value_name = "IP[:PORT]", default_value = "127.0.0.1:7780", value_parser = crate::ports::five_from)]
     pub(crate) listen: [SocketAddr; 5],
     /// Another port for the gateway's sandbox environment; 0 means any free port, here and below
@@ -137,18 +139,27 @@ pub(crate) struct Serve {
 
 /// `suvidha sandbox`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
-Management (JSON both ways, with `Content-Type: application/json`; there is no authentication):
-  POST  /taxpayers         make a taxpayer: `{}`, or any of gstin, state, username, legal_name, …
-  GET   /taxpayers         list them; /taxpayers/GSTIN shows one
-  PATCH /taxpayers/GSTIN   `{\"api_access\": false}` switches API access off as at the portal
-  POST  /reset             `{\"gstin\": GSTIN}` forgets one taxpayer's returns and logins, `{}` all
-  GET   /calls             the calls that arrived, without secrets; ?gstin= narrows them down")]
+Without a command it serves a simulated GSTN and its management until it is stopped. The commands manage one that is
+running, of `suvidha sandbox` or of `suvidha up`; they find it by --data. The management port takes the same over HTTP, with
+the token in DIR/management-token as `Authorization: Bearer …`; GET /openapi.json describes it.")]
 pub(crate) struct Sandbox {
+    /// How to serve.
+    #[command(flatten)]
+    pub(crate) server: SandboxServer,
+    /// What to do with a running one.
+    #[command(subcommand)]
+    pub(crate) command: Option<SandboxCommand>,
+}
+
+/// How `suvidha sandbox` serves.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxServer {
     /// Directory that keeps the taxpayers, their returns and the certificate; made at first start
     #[arg(long, value_name = "DIR", default_value = "suvidha-sandbox")]
     pub(crate) data: PathBuf,
-    /// Address to listen on. Whoever can reach it can use the management port
+    /// Address to listen on
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) listen: IpAddr,
     /// Port of GSTN; 0 means any free port
@@ -166,6 +177,15 @@ pub(crate) struct Sandbox {
     /// Settings of the simulation (latency, lives of tokens, …): a TOML file with a section `[simulator]`
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// How long work takes: none, quick (half a second), or realistic, as users of live GSTN report
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) latency: Option<Profile>,
+    /// Be as awkward as GSTN on a bad day: a small share of calls fails in a way that calling again overcomes
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The fault plan to start with: a file in TOML with a [[faults]] for each rule, or the same in JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
     /// Write the addresses to this file (JSON) once all is up
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -35,6 +35,7 @@ mod upstream;
 pub(crate) use getkey::{SESSION_VALIDITY, session_minutes};
 pub(crate) use log::Log;
 pub(crate) use setting::{duration, network};
+pub(crate) use simulator::Profile;
 
 use environment::Environments;
 use reader::{Document, Problem, Section};
@@ -73,7 +74,11 @@ impl Config {
     }
 
     /// Reads `file` for its `[simulator]` section alone; problems in other sections do not matter.
+    ///
+    /// # Errors
+    /// What is wrong with the section, or that the file leads to production: the simulated GSTN does not start beside it.
     pub(crate) fn read_simulator(file: &Path) -> Result<suvidha_sandbox::Config, Failure> {
+        refuse_production(file)?;
         Self::read_and_keep(file, |problem| problem.concerns("simulator")).map(|config| config.simulator)
     }
 
@@ -137,6 +142,30 @@ impl Config {
         let ledger = Some(self.ledger.clone());
         Ok(suvidha_gateway::config::Config { environments, ledger, ..self.gateway.clone() })
     }
+}
+
+/// Refuses a file that names GSTN's production, or credentials for it: whoever mixes the two up sends invented returns to the
+/// government, or real ones to a simulator.
+fn refuse_production(file: &Path) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    // What cannot be read is told in its place.
+    let Ok(tree) = text.parse::<toml::Table>() else { return Ok(()) };
+    let environments = tree.get("environments");
+    let upstream = |environment: &str| environments?.get(environment)?.get("upstream");
+    let host = |upstream: &toml::Value| {
+        let url: http::Uri = upstream.get("url")?.as_str()?.parse().ok()?;
+        gstn::Environment::of_host(url.host()?)
+    };
+    let why = if upstream("production").is_some() {
+        "it has an upstream for production"
+    } else if upstream("sandbox").and_then(host) == Some(gstn::Environment::Production) {
+        "its sandbox environment leads to GSTN's production"
+    } else {
+        return Ok(());
+    };
+    let message = format_args!("the simulated GSTN does not start with {}: {why}", file.display());
+    Err(Failure::new(Exit::Config, message)
+        .remedy("give the simulator a file of its own, with [simulator] alone"))
 }
 
 /// Runs `suvidha config check`.

@@ -79,7 +79,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Up(options) => up::run(&options, output, seam),
         Command::Serve(options) => serve::run(&options, seam),
-        Command::Sandbox(options) => sandbox::run(&options, output, seam),
+        Command::Sandbox(options) => sandbox::run(*options, output, seam),
         Command::Gst(gst) => gst::run(gst, output, &seam),
         Command::Asp(command) => asp::run(command, output, &seam),
         Command::Keys(command) => keys::run(command, output, &seam),

@@ -1,4 +1,4 @@
-//! `suvidha sandbox`: the simulated GSTN alone, for a gateway that runs elsewhere.
+//! `suvidha sandbox`: the simulated GSTN alone, for a gateway that runs elsewhere; and what manages a running one.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,9 +8,9 @@ use serde::Serialize;
 use suvidha_sandbox::{ClientCredentials, SandboxError};
 use suvidha_seam::Seam;
 use suvidha_store::SecretString;
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::cli::{LogFormat, Sandbox};
+use crate::cli::{LogFormat, Sandbox, SandboxServer};
 use crate::config::{Config, Log};
 use crate::exit::{Exit, Failure};
 use crate::files;
@@ -21,11 +21,33 @@ use crate::ports;
 use crate::serve::runtime;
 use crate::signals::Signals;
 
-/// Runs `suvidha sandbox` until a signal stops it.
-pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), Failure> {
+pub(crate) mod control;
+mod fault;
+mod http;
+mod place;
+mod scenario;
+mod taxpayer;
+
+/// Runs `suvidha sandbox`: a server, unless there is something to do with one that is running.
+pub(crate) fn run(options: Sandbox, output: Output, seam: Seam) -> Result<(), Failure> {
+    match options.command {
+        Some(command) => control::run(command, output),
+        None => serve(&options.server, output, seam),
+    }
+}
+
+/// Serves the simulated GSTN until a signal stops it.
+fn serve(options: &SandboxServer, output: Output, seam: Seam) -> Result<(), Failure> {
     let log = Log { level: "warn".to_owned(), format: LogFormat::Text };
     let _logging = Logging::start(&options.log, &log, &seam)?;
     let mut config = options.config.as_deref().map(Config::read_simulator).transpose()?.unwrap_or_default();
+    if let Some(profile) = options.latency {
+        config.latency = profile.latency();
+    }
+    config.strict |= options.strict;
+    if let Some(plan) = &options.faults {
+        config.faults = fault::read_plan(plan)?;
+    }
     let _lock = DataLock::take(&options.data)?;
     let client = credentials(options, &seam)?;
     config.data_dir.clone_from(&options.data);
@@ -47,6 +69,9 @@ pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), F
             client_id: client.id,
             client_secret_file: absolute(&client.secret_file)?,
         };
+        // The one that was asked for comes last: then everything is up.
+        let kept = options.data.join(place::READY_FILE);
+        write_ready_file(&kept, &up)?;
         if let Some(file) = &options.ready_file {
             write_ready_file(file, &up)?;
         }
@@ -54,6 +79,9 @@ pub(crate) fn run(options: &Sandbox, output: Output, seam: Seam) -> Result<(), F
         // Whoever closes the terminal wants to stop, too.
         signals.next().await;
         info!("stopping");
+        if let Err(error) = fs::remove_file(&kept) {
+            warn!(%error, file = %kept.display(), "cannot remove the ready file");
+        }
         running.shutdown().await;
         Ok(())
     })
@@ -67,7 +95,7 @@ struct Client {
 }
 
 /// The credentials given on the command line, or else those kept in the data directory, made at first start.
-fn credentials(options: &Sandbox, seam: &Seam) -> Result<Client, Failure> {
+fn credentials(options: &SandboxServer, seam: &Seam) -> Result<Client, Failure> {
     if let (Some(id), Some(secret_file)) = (&options.client_id, &options.client_secret_file) {
         let secret = read_line(secret_file)?;
         return Ok(Client { id: id.clone(), secret: secret.into(), secret_file: secret_file.clone() });
@@ -125,7 +153,7 @@ impl From<SandboxError> for Failure {
             SandboxError::Io { path, source } => {
                 Self::io(Exit::Io, format_args!("cannot use {}", path.display()), &source)
             }
-            SandboxError::Setting { .. } => Self::new(Exit::Config, error),
+            SandboxError::Setting { .. } | SandboxError::Fault(_) => Self::new(Exit::Config, error),
             _ => Self::new(Exit::Unavailable, format_args!("the sandbox GSTN cannot start: {error}")),
         }
     }

@@ -36,6 +36,8 @@ mod getkey;
 
 const CLIENT_ID: &str = "gstn/sandbox/client-id";
 const CLIENT_SECRET: &str = "gstn/sandbox/client-secret";
+/// What an operator keeps for production, by the names that the manual gives them.
+const PRODUCTION_SECRETS: [&str; 2] = ["gstn/production/client-secret", "gstn/production/client-id"];
 /// How long calls under way may take to finish on Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Of each environment at once: a developer's machine may not let a process have more files open than this takes.
@@ -52,6 +54,7 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     addresses.require_free()?;
 
     let registry = RegistryPlace::in_data_dir(&options.data).open(Missing::Create, &seam)?;
+    refuse_production(&registry, &options.data)?;
     let client = Client::kept_in(&registry, &seam)?;
     let runtime = runtime()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
@@ -69,6 +72,21 @@ pub(crate) fn run(options: &Up, output: Output, seam: Seam) -> Result<(), Failur
     runtime.block_on(signals.next());
     ready_files.withdraw();
     stop(gateway, DRAIN, runtime, signals, async { gstn.shutdown().await })
+}
+
+/// Refuses a data directory in which somebody keeps credentials for GSTN's production: the demo and real taxpayers do not
+/// belong together.
+fn refuse_production(registry: &Registry, data: &Path) -> Result<(), Failure> {
+    for name in PRODUCTION_SECRETS {
+        if registry.secret(name)?.is_some() {
+            let message = format_args!(
+                "{} keeps {name}: `suvidha up` does not start beside production",
+                data.display()
+            );
+            return Err(Failure::new(Exit::Config, message).remedy("choose another directory with --data"));
+        }
+    }
+    Ok(())
 }
 
 /// Where everything is to listen.

@@ -293,3 +293,54 @@ fn the_state_of_a_taxpayer_is_told_in_one_look() {
     assert_eq!(state["rows"]["gstr1_row"], json!(2));
     assert_eq!(world.manage(&Request::new("GET", "/state/27AAPFU0939F1ZV")).status, 404);
 }
+
+#[test]
+fn every_documented_route_answers_and_every_answer_is_marked() {
+    let world = World::new();
+    let document = get(&world, "/openapi.json");
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let method: &'static str = match method.as_str() {
+                "get" => "GET",
+                "post" => "POST",
+                "put" => "PUT",
+                "patch" => "PATCH",
+                "delete" => "DELETE",
+                other => panic!("{other}"),
+            };
+            let path = path.replace("{gstin}", "27AAPFU0939F1ZV").replace("{id}", "1").replace("{name}", "x");
+            // Both helpers look for the mark.
+            let request = Request::new(method, path.as_str());
+            let answer = world.manage(&request.clone().json(&json!({})));
+            let message = || answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+            assert!(
+                answer.status != 405 && !(answer.status == 404 && message().contains("nothing at")),
+                "{path}"
+            );
+            let without = world.manage_as_it_is(&request).status;
+            assert_eq!(
+                without == 401,
+                !["/healthz", "/openapi.json", "/certificate.pem"].contains(&path.as_str())
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "{asked}");
+}
+
+#[test]
+fn every_answer_of_every_api_is_marked() {
+    let world = World::new();
+    for api in gstn::catalogue::apis() {
+        for path in api.paths() {
+            for method in ["GET", "POST", "PUT", "DELETE"] {
+                let action = api.action.unwrap_or_default();
+                let target = format!("/{}/v1.0/{path}?action={action}", api.family.as_str());
+                // The helper looks for the mark.
+                world.gstn(&Request::new(method, target.as_str()));
+                world.gstn(&with_client(Request::new(method, target.as_str())));
+            }
+        }
+    }
+}

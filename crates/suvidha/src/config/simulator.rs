@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use gstn::ReturnPeriod;
 use suvidha_sandbox::{AtSessionLimit, Config, DscCheck, Files, Latency, ManagementToken, WhileProcessing};
 
@@ -42,6 +43,8 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
         max_body_bytes: max_body(&mut section, default.max_body_bytes),
         remembered_calls: section.get("remembered_calls", default.remembered_calls),
         management_token: section.get("management_token", default.management_token),
+        remembered_bytes: remembered_bytes(&mut section, default.remembered_bytes),
+        strict: section.get("strict", default.strict),
         rules_as_of: section.optional("rules_as_of"),
         files: files(section.section("files"), default.files),
         ..default
@@ -70,10 +73,13 @@ fn latency(mut section: Section<'_, '_>) -> Latency {
 }
 
 /// A set of latencies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
+    /// At once
     None,
+    /// Half a second
     Quick,
+    /// As users of live GSTN report
     Realistic,
 }
 
@@ -124,6 +130,15 @@ fn otp(section: &mut Section<'_, '_>, default: String) -> String {
         section.problem(at, "otp", "an OTP has six digits");
     }
     otp
+}
+
+fn remembered_bytes(section: &mut Section<'_, '_>, default: usize) -> usize {
+    let at = section.locate("remembered_bytes");
+    let Bytes(bytes) = section.get("remembered_bytes", Bytes(default as u64));
+    usize::try_from(bytes).unwrap_or_else(|_| {
+        section.problem(at, "remembered_bytes", "more than this machine can address");
+        default
+    })
 }
 
 fn max_body(section: &mut Section<'_, '_>, default: usize) -> usize {

@@ -20,6 +20,7 @@ mod kill;
 mod ledger;
 mod log;
 mod monitoring;
+mod sandbox;
 mod sealing_key;
 mod secrets;
 mod serve;

@@ -1,0 +1,207 @@
+//! Variables and templates: `${month|next|iso:11}` in texts, `{ template = "invoice", … }` in payloads.
+
+use std::collections::BTreeMap;
+
+use gstn::ReturnPeriod;
+use serde_json::{Map, Number, Value};
+
+/// How deep templates may name templates.
+const DEEPEST: usize = 16;
+const TEMPLATE: &str = "template";
+
+/// The variables and templates of a scenario.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    pub(super) vars: BTreeMap<String, Value>,
+    pub(super) templates: BTreeMap<String, Value>,
+}
+
+impl Scope {
+    /// `value` with every variable and template filled in.
+    pub(super) fn fill(&self, value: &Value) -> Result<Value, String> {
+        self.fill_at(value, 0)
+    }
+
+    /// A text with its variables filled in.
+    pub(super) fn text(&self, text: &str) -> Result<String, String> {
+        Ok(as_text(&self.fill_text(text)?))
+    }
+
+    fn fill_at(&self, value: &Value, depth: usize) -> Result<Value, String> {
+        if depth > DEEPEST {
+            return Err("templates name each other without end".to_owned());
+        }
+        match value {
+            Value::String(text) => self.fill_text(text),
+            Value::Array(items) => items.iter().map(|item| self.fill_at(item, depth)).collect(),
+            Value::Object(members) if members.contains_key(TEMPLATE) => self.fill_template(members, depth),
+            Value::Object(members) => {
+                let filled =
+                    |(name, value): (&String, &Value)| Ok((self.text(name)?, self.fill_at(value, depth)?));
+                Ok(Value::Object(members.iter().map(filled).collect::<Result<Map<_, _>, String>>()?))
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    /// The template that `members` names, with the other members as its variables.
+    fn fill_template(&self, members: &Map<String, Value>, depth: usize) -> Result<Value, String> {
+        let mut inner = self.clone();
+        for (name, value) in members.iter().filter(|(name, _)| *name != TEMPLATE) {
+            inner.vars.insert(name.clone(), self.fill_at(value, depth)?);
+        }
+        let name = members[TEMPLATE].as_str().unwrap_or_default();
+        let template = self.templates.get(name).ok_or_else(|| format!("there is no template {name:?}"))?;
+        inner.fill_at(template, depth + 1)
+    }
+
+    fn fill_text(&self, text: &str) -> Result<Value, String> {
+        // A variable alone keeps its type.
+        if let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
+            && !inner.contains("${")
+        {
+            return self.evaluate(inner);
+        }
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (inner, after) =
+                after.split_once('}').ok_or_else(|| format!("{text:?} lacks a closing brace"))?;
+            filled.push_str(before);
+            filled.push_str(&as_text(&self.evaluate(inner)?));
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled.into())
+    }
+
+    /// `name.member|filter:argument|…`
+    fn evaluate(&self, expression: &str) -> Result<Value, String> {
+        let mut parts = expression.split('|').map(str::trim);
+        let path = parts.next().unwrap_or_default();
+        let mut names = path.split('.');
+        let name = names.next().unwrap_or_default();
+        let mut value = self.vars.get(name).ok_or_else(|| format!("there is no variable {name:?}"))?;
+        for member in names {
+            value = value.get(member).ok_or_else(|| format!("{name:?} has no {member:?}"))?;
+        }
+        parts.try_fold(value.clone(), |value, filter| {
+            let (filter, argument) = filter.split_once(':').unwrap_or((filter, ""));
+            filtered(&value, filter, argument).map_err(|why| format!("${{{expression}}}: {why}"))
+        })
+    }
+}
+
+pub(super) fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn filtered(value: &Value, filter: &str, argument: &str) -> Result<Value, String> {
+    let period = || {
+        let text = as_text(value);
+        text.parse::<ReturnPeriod>().map_err(|_| format!("{text:?} is no tax period (MMYYYY)"))
+    };
+    let day = || argument.parse::<u8>().map_err(|_| format!("{argument:?} is no day"));
+    let shifted = |period: Option<ReturnPeriod>| {
+        period
+            .map(|period| Value::from(period.to_string()))
+            .ok_or_else(|| "there is no such period".to_owned())
+    };
+    match filter {
+        "next" => period().and_then(|period| shifted(next(period))),
+        "previous" => period().and_then(|period| shifted(period.previous())),
+        "date" => period().and_then(|p| Ok(format!("{:02}-{:02}-{}", day()?, p.month(), p.year()).into())),
+        "slash" => period().and_then(|p| Ok(format!("{:02}/{:02}/{}", day()?, p.month(), p.year()).into())),
+        "iso" => period().and_then(|p| Ok(format!("{}-{:02}-{:02}", p.year(), p.month(), day()?).into())),
+        "plus" => Ok(rupees(paise(value)? + paise(&argument.into())?)),
+        "minus" => Ok(rupees(paise(value)? - paise(&argument.into())?)),
+        "times" => Ok(rupees(rounded(paise(value)? * paise(&argument.into())?, 100))),
+        "percent" => Ok(rupees(rounded(paise(value)? * paise(&argument.into())?, 10_000))),
+        other => Err(format!("there is no filter {other:?}")),
+    }
+}
+
+fn next(period: ReturnPeriod) -> Option<ReturnPeriod> {
+    let (year, month) =
+        if period.month() == 12 { (period.year() + 1, 1) } else { (period.year(), period.month() + 1) };
+    ReturnPeriod::new(year, month)
+}
+
+/// An amount with at most two decimals, in hundredths.
+fn paise(value: &Value) -> Result<i128, String> {
+    let text = as_text(value);
+    let wrong = || format!("{text:?} is no amount with at most two decimals");
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text.as_str()), |rest| (-1, rest));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let fits = !whole.is_empty() && whole.len() < 20 && part.len() <= 2;
+    if !fits || !whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    format!("{whole}{part:0<2}").parse::<i128>().map(|paise| sign * paise).map_err(|_| wrong())
+}
+
+/// `hundredths / by`, halves away from zero.
+fn rounded(hundredths: i128, by: i128) -> i128 {
+    (hundredths.abs() + by / 2) / by * hundredths.signum()
+}
+
+fn rupees(paise: i128) -> Value {
+    if paise % 100 == 0 {
+        return i64::try_from(paise / 100).unwrap_or(i64::MAX).into();
+    }
+    Number::from_f64(paise as f64 / 100.0).map_or(Value::Null, Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scope() -> Scope {
+        let vars = json!({"month": "122025", "asha": {"gstin": "29X"}, "n": 3, "taxable": 1000.5});
+        let templates = json!({
+            "invoice": {"inum": "A/${n}", "itms": [{"template": "item", "rt": 18}]},
+            "item": {"rt": "${rt}", "txval": "${taxable}", "iamt": "${taxable|percent:18}"},
+            "endless": {"template": "endless"},
+        });
+        let map = |value: Value| value.as_object().unwrap().clone().into_iter().collect();
+        Scope { vars: map(vars), templates: map(templates) }
+    }
+
+    #[test]
+    fn texts_are_filled_in_and_lone_variables_keep_their_type() {
+        let fill = |text: &str| scope().fill(&text.into());
+        for (text, filled) in [
+            ("${n}", json!(3)),
+            ("no ${n}", json!("no 3")),
+            ("${asha.gstin}/${month}", json!("29X/122025")),
+            ("${month|next}", json!("012026")),
+            ("${month|next|previous|date:5}", json!("05-12-2025")),
+            ("${month|next|iso:14}", json!("2026-01-14")),
+            ("${taxable|percent:18}", json!(180.09)),
+            ("${taxable|times:2}", json!(2001)),
+            ("${n|minus:5.5}", json!(-2.5)),
+        ] {
+            assert_eq!(fill(text), Ok(filled), "{text}");
+        }
+        for (text, word) in [
+            ("${nobody}", "nobody"),
+            ("${asha.pan}", "pan"),
+            ("${n|next}", "tax period"),
+            ("${n|turn}", "turn"),
+            ("${month|percent:x}", "amount"),
+            ("a ${n", "brace"),
+        ] {
+            assert!(fill(text).unwrap_err().contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn templates_take_variables_and_name_each_other() {
+        let filled = scope().fill(&json!([{"template": "invoice", "n": 7}])).unwrap();
+        assert_eq!(filled, json!([{"inum": "A/7", "itms": [{"rt": 18, "txval": 1000.5, "iamt": 180.09}]}]));
+        assert!(scope().fill(&json!({"template": "endless"})).unwrap_err().contains("without end"));
+        assert!(scope().fill(&json!({"template": "none"})).unwrap_err().contains("none"));
+    }
+}
