@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS ims_actions (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS ims_actions_by_return ON ims_actions (gstin, supplier, form, period, seq);
 CREATE INDEX IF NOT EXISTS ims_actions_by_time ON ims_actions (gstin, at, seq);
+CREATE INDEX IF NOT EXISTS ims_actions_by_number ON ims_actions (gstin, seq);
 CREATE INDEX IF NOT EXISTS ims_actions_pending ON ims_actions (gstin) WHERE action = 'P';
 CREATE INDEX IF NOT EXISTS ims_actions_rejected ON ims_actions (supplier) WHERE action = 'R';
 

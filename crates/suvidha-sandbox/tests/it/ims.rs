@@ -314,3 +314,50 @@ fn one_save_is_carried_out_at_a_time() {
     let other = market.get(&buyer, "v4.0", "gstr2b", &format!("action=GENSTS2B&int_tran_id={id}"));
     assert_eq!(other, Err("RET13508".into()), "it is a job of IMS");
 }
+
+/// FAQ on IMS of 19.06.25: what was accepted and paid for is taken down by an amendment that the buyer rejects.
+#[test]
+fn a_rejected_downward_amendment_is_back_on_its_supplier() {
+    let (market, seller, buyer) = trade(one_invoice);
+    market.files_3b(&seller, "012026", "2026-02-20");
+    market.files_3b(&buyer, "012026", "2026-02-20");
+    market.on("2026-03-11");
+    let mut less = worth(600);
+    less["oinum"] = json!("A1");
+    less["oidt"] = json!("05-01-2026");
+    market.save(
+        &seller,
+        "022026",
+        json!({
+            "b2ba": [{"ctin": buyer.gstin, "inv": [invoice("A1", "05-01-2026", "29", less)]}],
+            "b2b": [{"ctin": buyer.gstin, "inv": [invoice("A2", "05-02-2026", "29", json!({}))]}],
+        }),
+    );
+    market.file(&seller, "022026");
+    let standing = market.ims(&buyer).unwrap();
+    assert_matches("ims", &standing);
+    assert_eq!(standing["b2ba"][0]["isItcRedReqBlocked"], "N", "it takes credit away");
+    let row = answered(&standing["b2ba"][0], "R");
+    assert_eq!(market.save_actions(&buyer, "b2ba", vec![row.into()])["status_cd"], "P");
+    market.on("2026-03-14");
+    let statement = market.twob(&buyer, "022026").unwrap();
+    assert_matches("gstr2b_v4", &statement);
+    assert_eq!(statement["data"]["itcsumm"]["itcavl"]["nonrevsup"]["b2ba"]["igst"], 0);
+    assert_eq!(statement["data"]["itcsumm"]["itcRejected"]["nonrevsup"]["b2ba"]["igst"], -72);
+    let added =
+        market.get(&seller, "v1.0", "ims", "action=SUPVIEW&ret_period=032026&section=ADDBACK").unwrap();
+    assert_matches("ims_added_back", &added);
+    assert_eq!(added["rejInvAddBackLiab"]["b2ba"][0]["iamt"], 72);
+}
+
+#[test]
+fn what_is_done_to_later_documents_does_not_outdate_a_statement() {
+    let (market, seller, buyer) = trade(one_invoice);
+    market.files_3b(&seller, "012026", "2026-02-20");
+    market.on("2026-02-16");
+    market.save(&seller, "022026", b2b(&buyer, &[invoice("A2", "05-02-2026", "29", json!({}))]));
+    market.act(&buyer, "A2", "R", json!({}));
+    assert_eq!(market.make_again(&buyer, "012026"), Err("IMS2005".into()));
+    market.act(&buyer, "A1", "R", json!({}));
+    assert_eq!(market.make_again(&buyer, "012026"), Ok(json!("P")));
+}

@@ -224,6 +224,25 @@ pub(crate) fn add(tx: &Transaction<'_>, recipient: &Gstin, entry: &NewEntry<'_>)
     .map(drop)
 }
 
+/// Whether anything was done to bills of entry after number `seq`.
+pub(crate) fn acted_on_imports(conn: &Connection, recipient: &Gstin, seq: i64) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM ims_actions WHERE gstin = ?1 AND seq > ?2 AND form = 'BE' LIMIT 1")?
+        .exists(params![recipient.as_str(), seq])
+}
+
+/// The documents of suppliers to which something was done after number `seq`.
+pub(crate) fn documents_since(
+    conn: &Connection,
+    recipient: &Gstin,
+    seq: i64,
+) -> rusqlite::Result<Vec<DocumentId>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT supplier, form, period, section, part, key FROM ims_actions
+         WHERE gstin = ?1 AND seq > ?2 AND form <> 'BE'",
+    )?;
+    statement.query_map(params![recipient.as_str(), seq], |row| read_id(row, 1))?.collect()
+}
+
 /// The documents that `recipient` ever kept pending.
 pub(crate) fn ever_pending(conn: &Connection, recipient: &Gstin) -> rusqlite::Result<Vec<DocumentId>> {
     ids(conn, "WHERE gstin = ?1 AND action = 'P' AND form <> 'BE'", recipient)
@@ -244,19 +263,24 @@ fn ids(conn: &Connection, condition: &str, gstin: &Gstin) -> rusqlite::Result<Ve
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement.query_map([gstin.as_str()], |row| {
-        let id = DocumentId {
-            supplier: read_gstin(row, "supplier")?,
-            form: form_at(row, 2)?,
-            period: period_at(row, 3)?,
-            section: row.get(4)?,
-            part: row.get(5)?,
-            key: row.get(6)?,
-        };
+        let id = read_id(row, 2)?;
         Ok((read_gstin(row, "gstin")?, id))
     })?;
     let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
     found.sort_unstable();
     Ok(found)
+}
+
+/// The name of a document: its supplier, and from column `first` on the rest.
+fn read_id(row: &Row<'_>, first: usize) -> rusqlite::Result<DocumentId> {
+    Ok(DocumentId {
+        supplier: read_gstin(row, "supplier")?,
+        form: form_at(row, first)?,
+        period: period_at(row, first + 1)?,
+        section: row.get(first + 2)?,
+        part: row.get(first + 3)?,
+        key: row.get(first + 4)?,
+    })
 }
 
 /// The number of the last action before `at`; 0 when there is none.

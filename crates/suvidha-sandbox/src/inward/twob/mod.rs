@@ -15,7 +15,7 @@ use super::recipient::{Made, NoStatement, Recipient};
 use super::{ItcSummary, Moment};
 use crate::clock::ist_date;
 use crate::gstr1::GstnError;
-use crate::inward::ims::actions;
+use crate::inward::ims::{actions, record};
 use store::Statement;
 
 /// Why a statement cannot be read, in GSTN's words.
@@ -94,14 +94,28 @@ pub(crate) fn precheck_make_again(
     if !recipient.previous_return_is_filed(period, None)? {
         return Ok(Err(refusal(NoStatement::PreviousReturnMissing)));
     }
-    let last_action = actions::last_before(conn, gstin, jiff::Timestamp::MAX)?;
     match recipient.made(period)? {
-        Some(made) if made.last_action == last_action => {
+        Some(made) if !is_outdated(&recipient, period, &made)? => {
             let message = "No action was taken in IMS after GSTR-2B was generated last";
             Ok(Err(GstnError::new("IMS2005", message)))
         }
         _ => Ok(Ok(())),
     }
+}
+
+/// Whether something was done, after a statement of `period` was made, that may count in it.
+fn is_outdated(recipient: &Recipient<'_>, period: ReturnPeriod, made: &Made) -> rusqlite::Result<bool> {
+    let (conn, gstin) = (recipient.conn, &recipient.gstin);
+    if actions::acted_on_imports(conn, gstin, made.last_action)? {
+        return Ok(true);
+    }
+    for id in actions::documents_since(conn, gstin, made.last_action)? {
+        let first = record::find(recipient, &id)?.and_then(|record| record.first);
+        if first.is_some_and(|first| first <= period) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Makes the statement of `period` as of now.
@@ -144,5 +158,5 @@ pub(super) fn needs_recompute(
 ) -> rusqlite::Result<bool> {
     let recipient = Recipient::new(conn, moment, gstin)?;
     let Ok(made) = due(&recipient, period)? else { return Ok(false) };
-    Ok(made.last_action != actions::last_before(conn, gstin, jiff::Timestamp::MAX)?)
+    is_outdated(&recipient, period, &made)
 }

@@ -114,3 +114,59 @@ fn shared_of(line: &Line) -> Map<String, Value> {
     }
     shared
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::amounts::Amount;
+
+    fn line(group: usize, part: usize, paise: i64, available: bool, rejected: bool) -> Line {
+        let (name, parts) = GROUPS[group % GROUPS.len()];
+        let counts = Taxes { igst: Amount::from_hundredths(paise.into()), ..Taxes::default() };
+        Line {
+            section: "b2b",
+            head: Map::new(),
+            body: Map::new(),
+            taxes: counts,
+            counts,
+            group: (name, parts[part % parts.len()]),
+            kind: None,
+            available: available || rejected,
+            rejected,
+        }
+    }
+
+    /// The sum of one head over the groups of a part.
+    fn total(part: &Value) -> i128 {
+        part.as_object().unwrap().values().map(|group| Amount::read(&group["igst"]).hundredths()).sum()
+    }
+
+    proptest! {
+        /// Nothing is lost between the documents and the summary, to the paisa, and every group is the sum of its parts.
+        #[test]
+        fn the_summary_adds_up_to_its_documents(
+            lines in prop::collection::vec((0_usize..5, 0_usize..6, -1_000_000_i64..1_000_000, any::<bool>(), any::<bool>()), 0..40)
+        ) {
+            let lines: Vec<Line> = lines.into_iter().map(|(group, part, paise, available, rejected)|
+                line(group, part, paise, available, rejected)).collect();
+            let summary = itc(&lines);
+            let of = |wanted: &dyn Fn(&&Line) -> bool| -> i128 {
+                lines.iter().filter(wanted).map(|line| line.counts.igst.hundredths()).sum()
+            };
+            prop_assert_eq!(total(&summary["itcavl"]), of(&|line| !line.rejected && line.available));
+            prop_assert_eq!(total(&summary["itcunavl"]), of(&|line| !line.rejected && !line.available));
+            prop_assert_eq!(total(&summary["itcRejected"]), of(&|line| line.rejected));
+            for group in summary["itcavl"].as_object().unwrap().values() {
+                let parts = group.as_object().unwrap().values().filter(|part| part.is_object());
+                let sum: i128 = parts.map(|part| Amount::read(&part["igst"]).hundredths()).sum();
+                prop_assert_eq!(Amount::read(&group["igst"]).hundredths(), sum);
+            }
+            let by_counterparty = by_counterparty(&lines, true);
+            let documents: u64 = by_counterparty["b2b"].as_array().into_iter().flatten()
+                .map(|entry| entry["ttldocs"].as_u64().unwrap()).sum();
+            prop_assert_eq!(documents, lines.iter().filter(|line| line.rejected).count() as u64);
+        }
+    }
+}
