@@ -67,21 +67,30 @@ impl World {
     /// # Errors
     /// Whatever kept a part from starting.
     pub async fn at(clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        Self::with(clock, |_| ()).await
+    }
+
+    /// A world that goes by `clock`, and whose simulated GSTN has other settings. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Whatever kept a part from starting.
+    pub async fn with(
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&mut suvidha_sandbox::Config),
+    ) -> Result<Self, Failure> {
         let seam = Seam { clock, ..Seam::system() };
         let directory = tempfile::tempdir()?;
         let clients = Environment::ALL.map(|own| ClientCredentials::new(client_id(own), CLIENT_SECRET));
-        let gstn = Sandbox::start(
-            suvidha_sandbox::Config {
-                data_dir: directory.path().join("gstn"),
-                listen: ANY_PORT,
-                management: ANY_PORT,
-                clients: clients.into(),
-                latency: Latency::NONE,
-                ..suvidha_sandbox::Config::default()
-            },
-            seam.clone(),
-        )
-        .await?;
+        let mut config = suvidha_sandbox::Config {
+            data_dir: directory.path().join("gstn"),
+            listen: ANY_PORT,
+            management: ANY_PORT,
+            clients: clients.into(),
+            latency: Latency::NONE,
+            ..suvidha_sandbox::Config::default()
+        };
+        change(&mut config);
+        let gstn = Sandbox::start(config, seam.clone()).await?;
 
         SealingKeys::create_file(&directory.path().join("sealing.key"), &seam)?;
         let registry = open_registry(&directory, &seam)?;

@@ -119,6 +119,6 @@ async fn an_api_called_by_name_reaches_gstn_and_comes_back_with_gstns_word() {
 
     // The simulated GSTN knows the API and does not have it: the call itself was right.
     let missing =
-        taxpayer.call_raw("returns/gstr2b", "GET2B", json!({"rtnprd": "102026"})).await.unwrap_err();
+        taxpayer.call_raw("returns/itc04", "GET", json!({"ret_period": "102026"})).await.unwrap_err();
     assert_eq!(missing.code(), Some("SBX501"), "{missing:?}");
 }
