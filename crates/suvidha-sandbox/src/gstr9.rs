@@ -2,16 +2,21 @@
 
 use gstn::FinancialYear;
 use http::Method;
+use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
+use crate::amounts::Amount;
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
 use crate::gstr1::{Annual, Line, Sum};
+use crate::inward;
 use crate::payload;
 use crate::respond::Answer;
 use crate::returns::{no_record, own_gstin, query_period, session};
 use crate::routes::not_here;
+use crate::sessions::LiveSession;
 use crate::simulator::Simulator;
+use crate::taxpayers::Taxpayer;
 use crate::turnover;
 
 /// Table 4, supplies on which tax is payable; the lines that are computed, by their names on the wire.
@@ -53,30 +58,40 @@ pub(crate) fn answer(
 ) -> Result<Answer, Fault> {
     let live = session(simulator, client_id, call)?;
     match (&call.method, call.query("action")) {
-        (&Method::GET, Some("CALRCDS")) => {
-            own_gstin(&live, call)?;
-            let period = query_period(call)?;
-            if period.month() != 3 {
-                return Err(payload::invalid_period());
-            }
-            let year = period.financial_year();
-            let filed = simulator.db.read(|tx| turnover::of_year(tx, simulator, &live.taxpayer, year))?;
-            if filed.is_empty() {
-                return Err(no_record());
-            }
-            let mut told = computed(&filed.lines, year);
-            told["gstin"] = live.taxpayer.gstin.as_str().into();
-            told["fp"] = period.to_string().into();
-            let digits = simulator.rules().least_hsn_digits(period, live.taxpayer.above_five_crore());
-            told["hsnMinLen"] = digits.into();
-            Ok(Answer::sealed(&simulator.seam, &live.session.sek, &told))
-        }
+        (&Method::GET, Some("CALRCDS")) => calculated(simulator, &live, call),
         (&Method::GET, action) => Err(not_here(call, resource, action)),
         _ => {
             let request = payload::envelope(call)?;
             Err(not_here(call, resource, request.action_or(call.query("action"))))
         }
     }
+}
+
+fn calculated(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answer, Fault> {
+    own_gstin(live, call)?;
+    let period = query_period(call)?;
+    if period.month() != 3 {
+        return Err(payload::invalid_period());
+    }
+    let year = period.financial_year();
+    let (filed, credit) = simulator.db.read(|tx| -> rusqlite::Result<_> {
+        let filed = turnover::of_year(tx, simulator, &live.taxpayer, year)?;
+        Ok((filed, credit_stated(tx, simulator, &live.taxpayer, year)?))
+    })?;
+    if filed.is_empty() && credit.is_none_or(|heads| heads.iter().all(|head| head.is_zero())) {
+        return Err(no_record());
+    }
+    let mut told = computed(&filed.lines, year);
+    if let Some(heads) = credit {
+        let [igst, cgst, sgst, cess] = heads.map(Amount::to_json);
+        let credit = json!({ "iamt": igst, "camt": cgst, "samt": sgst, "csamt": cess });
+        told["table8"] = with_checksum(Map::from_iter([("itc_2b".to_owned(), credit)]));
+    }
+    told["gstin"] = live.taxpayer.gstin.as_str().into();
+    told["fp"] = period.to_string().into();
+    let digits = simulator.rules().least_hsn_digits(period, live.taxpayer.above_five_crore());
+    told["hsnMinLen"] = digits.into();
+    Ok(Answer::sealed(&simulator.seam, &live.session.sek, &told))
 }
 
 fn computed(lines: &Annual, year: FinancialYear) -> Value {
@@ -91,6 +106,32 @@ fn computed(lines: &Annual, year: FinancialYear) -> Value {
         table_5.remove("ecom_14");
     }
     json!({ "table4": with_checksum(table_4), "table5": with_checksum(table_5) })
+}
+
+/// Table 8A: the credit in the year's statements (GSTR-2B), of invoices and notes of registered suppliers without
+/// reverse charge. It is drawn from GSTR-2B from the year 2023-24 on. None when there is no statement.
+fn credit_stated(
+    conn: &Connection,
+    simulator: &Simulator,
+    taxpayer: &Taxpayer,
+    year: FinancialYear,
+) -> rusqlite::Result<Option<[Amount; 4]>> {
+    if year.start_year() < 2023 {
+        return Ok(None);
+    }
+    let moment = simulator.moment();
+    let mut credit: Option<[Amount; 4]> = None;
+    for period in year.periods() {
+        let Some(stated) = inward::itc_summary(conn, &moment, &taxpayer.gstin, period)? else { continue };
+        let available = &stated.itcsumm["itcavl"];
+        let deducted = ["cdnr", "cdnra"].map(|notes| &available["othersup"][notes]);
+        let sums = credit.get_or_insert_default();
+        for (sum, head) in sums.iter_mut().zip(["igst", "cgst", "sgst", "cess"]) {
+            *sum += Amount::read(&available["nonrevsup"][head]);
+            deducted.iter().for_each(|notes| *sum = *sum - Amount::read(&notes[head]));
+        }
+    }
+    Ok(credit)
 }
 
 /// Lines 4G1 and 5C1 came with the year 2023-24, after Tables 14 and 15 of GSTR-1 (notification 12/2024).

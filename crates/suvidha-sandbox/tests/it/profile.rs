@@ -125,6 +125,11 @@ fn the_annual_return_is_computed_from_what_was_filed() {
     assert_eq!((&told["table4"]["b2b"], &told["table4"]["exp"]["camt"]), (&b2b, &Value::Null));
     assert_eq!(told["table5"]["exmt"], json!({"txval": 0}));
     assert_eq!(told["table4"]["chksum"].as_str().unwrap().len(), 64);
+    let buyer = world.taxpayer(&json!({"gstin": "27AAPFU0939F1ZV"})).login(&world);
+    on(&world, "2025-04-15");
+    let stated = || buyer.open(&world.gstn(&buyer.get("returns/gstr9", "CALRCDS", PERIOD)));
+    assert_eq!(stated()["table8"]["itc_2b"]["iamt"], json!(360), "the statement of March, made on 14 April");
+    assert_eq!(stated()["table4"]["b2b"]["txval"], json!(0));
 }
 
 #[test]
