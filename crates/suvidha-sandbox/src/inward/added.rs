@@ -160,3 +160,181 @@ fn taken_back(
     let taxes = Taxes::default().minus(record::taken_away(rejected));
     Ok(Some(addition(&record, &made, &recipient.gstin, taxes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Transaction, params};
+
+    use super::super::ims::actions::NewEntry;
+    use super::*;
+    use crate::clock::from_millis;
+    use crate::db::Db;
+    use crate::inward::recipient::beginning_of;
+    use crate::rules::Rules;
+
+    const SELLER: &str = "27AAPFU0939F1ZV";
+    const BUYER: &str = "29AAAPL2356Q1ZS";
+
+    /// A seller whose credit note C1 of January was rejected on 12 February 2026.
+    struct Trade {
+        db: Db,
+        _dir: tempfile::TempDir,
+        seller: Gstin,
+        buyer: Gstin,
+    }
+
+    impl Trade {
+        fn with_a_rejected_credit_note() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let db = Db::open(dir.path()).unwrap();
+            let (seller, buyer) = (SELLER.parse().unwrap(), Gstin::parse_lenient(BUYER).unwrap());
+            let trade = Self { db, _dir: dir, seller, buyer };
+            trade.change(|tx| {
+                note(tx, &trade, "012026", "cdnr", "2025 C1", "", 72);
+                filed(tx, &trade, "012026", "2026-02-11");
+                act(tx, &trade, "012026", "cdnr", "2025 C1", Action::Rejected, "2026-02-12");
+            });
+            trade
+        }
+
+        fn change(&self, work: impl FnOnce(&Transaction<'_>)) {
+            self.db
+                .write(|tx| -> rusqlite::Result<()> {
+                    work(tx);
+                    Ok(())
+                })
+                .unwrap();
+        }
+
+        /// Sections and IGST in paise of what is added in a period, as it is on a day.
+        fn added(&self, period: &str, today: &str) -> Vec<(String, i64)> {
+            let moment = Moment { rules: Rules::default(), now: beginning_of(today.parse().unwrap()) };
+            let period = period.parse().unwrap();
+            let found = self.db.read(|tx| added_back(tx, &moment, &self.seller, period)).unwrap();
+            found.into_iter().map(|added| (added.section, added.igst)).collect()
+        }
+    }
+
+    fn note(
+        tx: &Transaction<'_>,
+        trade: &Trade,
+        period: &str,
+        section: &str,
+        key: &str,
+        more: &str,
+        igst: i64,
+    ) {
+        let body = format!(
+            r#"{{"nt_num":"C1","nt_dt":"06-01-2026","ntty":"C","val":472,"pos":"29","rchrg":"N","inv_typ":"R"{more},
+               "itms":[{{"num":1,"itm_det":{{"rt":18,"txval":400,"iamt":{igst}}}}}]}}"#
+        );
+        let original = (section == "cdnra").then_some(r#"{"ttl_tax":-400,"ttl_igst":-72}"#);
+        tx.execute(
+            "INSERT INTO gstr1_row (gstin, form, period, section, part, key, recipient, series, number, shared,
+                 body, flag, original, chksum, changed_on)
+             VALUES (?1, 'R1', ?2, ?3, '', ?4, ?5, 'note', 'C1', ?6, ?7, NULL, ?8, ?4, '2026-02-01')",
+            params![
+                trade.seller.as_str(),
+                period,
+                section,
+                key,
+                trade.buyer.as_str(),
+                format!(r#"{{"ctin":"{BUYER}"}}"#),
+                body,
+                original
+            ],
+        )
+        .unwrap();
+    }
+
+    fn filed(tx: &Transaction<'_>, trade: &Trade, period: &str, on: &str) {
+        let values = params![trade.seller.as_str(), period, trade.buyer.as_str(), on];
+        tx.execute("INSERT INTO filed_returns VALUES (?1, 'R1', ?2, ?3, ?4)", values).unwrap();
+        tx.execute("INSERT INTO inward_returns VALUES (?1, 'R1', ?2, ?3, ?4)", values).unwrap();
+    }
+
+    fn files_3b(tx: &Transaction<'_>, gstin: &Gstin, period: &str, on: &str) {
+        let values = params![gstin.as_str(), period, on];
+        tx.execute("INSERT INTO filed_returns VALUES (?1, 'R3B', ?2, 'AA', ?3)", values).unwrap();
+    }
+
+    fn act(
+        tx: &Transaction<'_>,
+        trade: &Trade,
+        period: &str,
+        section: &str,
+        key: &str,
+        action: Action,
+        on: &str,
+    ) {
+        let at = beginning_of(on.parse().unwrap()).as_millisecond() + 1;
+        let entry = NewEntry {
+            supplier: trade.seller.as_str(),
+            form: "R1",
+            period: period.parse().unwrap(),
+            section,
+            part: "",
+            key,
+            chksum: key,
+            action,
+            remarks: Some("no"),
+            reduction: None,
+            at: from_millis(at),
+        };
+        actions::add(tx, &trade.buyer, &entry).unwrap();
+    }
+
+    /// In the period after the recipient's statement, and as soon as that is made.
+    #[test]
+    fn a_rejected_credit_note_is_added_in_the_period_after() {
+        let trade = Trade::with_a_rejected_credit_note();
+        let once = vec![("cdnr".to_owned(), 7200)];
+        for (period, today, expected) in [
+            ("022026", "2026-02-13", vec![]),
+            ("022026", "2026-02-14", once.clone()),
+            ("012026", "2026-03-14", vec![]),
+            ("022026", "2026-03-14", once),
+            ("032026", "2026-04-14", vec![]),
+        ] {
+            assert_eq!(trade.added(period, today), expected, "{period} on {today}");
+        }
+    }
+
+    #[test]
+    fn a_return_that_was_filed_before_takes_nothing_up() {
+        let trade = Trade::with_a_rejected_credit_note();
+        trade.change(|tx| files_3b(tx, &trade.seller, "022026", "2026-02-13"));
+        assert_eq!(trade.added("022026", "2026-04-14"), []);
+        assert_eq!(trade.added("032026", "2026-04-14"), [("cdnr".to_owned(), 7200)]);
+    }
+
+    #[test]
+    fn a_quarterly_supplier_takes_it_up_in_the_return_of_the_quarter() {
+        let trade = Trade::with_a_rejected_credit_note();
+        let quarterly = format!("INSERT INTO filing_preferences VALUES ('{SELLER}', '2026Q1', 'Q')");
+        trade.change(|tx| tx.execute_batch(&quarterly).unwrap());
+        assert_eq!(trade.added("022026", "2026-04-14"), []);
+        assert_eq!(trade.added("032026", "2026-04-14"), [("cdnr".to_owned(), 7200)]);
+    }
+
+    #[test]
+    fn a_rejection_that_was_taken_back_in_time_adds_nothing() {
+        let trade = Trade::with_a_rejected_credit_note();
+        trade.change(|tx| act(tx, &trade, "012026", "cdnr", "2025 C1", Action::None, "2026-02-13"));
+        assert_eq!(trade.added("022026", "2026-02-14"), []);
+    }
+
+    /// FAQ on IMS of 19.06.25: the supplier reports it once more, and the recipient accepts it.
+    #[test]
+    fn the_same_credit_note_accepted_later_takes_the_addition_back() {
+        let trade = Trade::with_a_rejected_credit_note();
+        trade.change(|tx| {
+            files_3b(tx, &trade.buyer, "012026", "2026-02-20");
+            let more = r#","ont_num":"C1","ont_dt":"06-01-2026""#;
+            note(tx, &trade, "022026", "cdnra", "06-01-2026 C1", more, 72);
+            filed(tx, &trade, "022026", "2026-03-11");
+        });
+        assert_eq!(trade.added("022026", "2026-03-14"), [("cdnr".to_owned(), 7200)]);
+        assert_eq!(trade.added("032026", "2026-03-14"), [("cdnra".to_owned(), -7200)]);
+    }
+}

@@ -298,3 +298,30 @@ pub(crate) const fn source_form(form: Form, is_iff: bool) -> &'static str {
         _ => "R1",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    /// What a recipient did is found without a look at what others did, or at its own whole past.
+    #[test]
+    fn actions_are_found_by_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path()).unwrap();
+        for (condition, index) in [
+            (
+                "gstin = '' AND supplier = '' AND form = '' AND period = '' ORDER BY seq",
+                "ims_actions_by_return",
+            ),
+            ("gstin = '' AND at < 0", "ims_actions_by_time"),
+            ("gstin = '' AND seq > 0 AND form <> 'BE'", "ims_actions_by_number"),
+            ("gstin = '' AND action = 'P' AND form <> 'BE'", "ims_actions_pending"),
+            ("supplier = '' AND action = 'R' AND form <> 'BE'", "ims_actions_rejected"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM ims_actions WHERE {condition}");
+            let plan: String = db.read(|tx| tx.query_row(&sql, [], |row| row.get(3))).unwrap();
+            assert!(plan.contains(index), "{plan}");
+        }
+    }
+}
