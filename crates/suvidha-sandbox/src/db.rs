@@ -17,6 +17,7 @@ use crate::documents;
 use crate::files;
 use crate::gstr1;
 use crate::inward;
+use crate::ledgers;
 use crate::masters;
 use crate::server::SandboxError;
 
@@ -51,6 +52,7 @@ impl Db {
         documents::create_table(&writer)?;
         masters::create_table(&writer)?;
         directory::create_indexes(&writer)?;
+        ledgers::create_tables(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;

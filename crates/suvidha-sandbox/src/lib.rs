@@ -36,6 +36,7 @@ mod inward;
 mod inward_api;
 mod jobs;
 mod ledgers;
+mod ledgers_api;
 mod management;
 mod masters;
 mod moment;

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::files;
 use crate::gstr9;
 use crate::inward_api;
-use crate::ledgers;
+use crate::ledgers_api;
 use crate::masters;
 use crate::outward;
 use crate::public;
@@ -48,7 +48,7 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         (Family::TaxpayerApi, "document") => documents::answer(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "usermasters") => masters::answer(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "ledgers" | "returns/ledgers") => {
-            ledgers::answer(simulator, client_id, call, &resource)
+            ledgers_api::answer(simulator, client_id, call, &resource)
         }
         (Family::TaxpayerApi, "returns/einvoice") => {
             outward::einvoices(simulator, client_id, call, &resource)

@@ -83,24 +83,6 @@ CREATE TABLE IF NOT EXISTS arn_serials (
   PRIMARY KEY (state, period)
 ) STRICT;
 
--- Electronic cash ledger: one cell per tax head and minor head. Absent cells are zero.
-CREATE TABLE IF NOT EXISTS cash_balances (
-  gstin  TEXT NOT NULL,
-  head   TEXT NOT NULL,
-  minor  TEXT NOT NULL,
-  amount INTEGER NOT NULL,
-  PRIMARY KEY (gstin, head, minor)
-) STRICT;
-
--- Electronic credit ledger. Absent heads are zero.
-CREATE TABLE IF NOT EXISTS credit_balances (
-  gstin   TEXT NOT NULL,
-  head    TEXT NOT NULL,
-  amount  INTEGER NOT NULL,
-  blocked INTEGER NOT NULL,
-  PRIMARY KEY (gstin, head)
-) STRICT;
-
 -- How often a taxpayer files from a quarter on: M or Q. A quarter is named like 2025Q4, by the calendar year.
 CREATE TABLE IF NOT EXISTS filing_preferences (
   gstin     TEXT NOT NULL,

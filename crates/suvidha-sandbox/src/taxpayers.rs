@@ -232,7 +232,7 @@ pub enum TaxpayerError {
     #[error("consent_minutes must be 360 (six hours) to 43200 (thirty days), not {0}")]
     Consent(u32),
     /// A ledger balance is no amount of money.
-    #[error("a balance must be an amount in rupees below 10^13, not {0}")]
+    #[error("a balance must be an amount in rupees from 0 to 10^13, not {0}")]
     Balance(f64),
     /// The turnover is no amount of money.
     #[error("turnover must be an amount in rupees from 0 to 10^13, not {0}")]
@@ -290,7 +290,7 @@ pub(crate) fn create(
         created_at: seam.now(),
     };
     insert(tx, &taxpayer)?;
-    ledgers::seed(tx, &gstin, &wanted.balances)?;
+    ledgers::seed(tx, &gstin, taxpayer.registered_on, &wanted.balances)?;
     Ok(taxpayer)
 }
 

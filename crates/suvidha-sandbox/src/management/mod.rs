@@ -25,6 +25,7 @@ mod clock;
 mod einvoices;
 mod faults;
 mod inward;
+mod payments;
 mod reset;
 mod snapshots;
 mod state;
@@ -43,6 +44,9 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("get", "/calls", get(calls::list)),
         ("get", "/calls/{id}", get(calls::show)),
         ("get", "/certificate.pem", get(certificate)),
+        ("get", "/challans", get(payments::list)),
+        ("get", "/challans/{cpin}", get(payments::show)),
+        ("post", "/challans/{cpin}/pay", post(payments::pay)),
         ("get", "/clock", get(clock::show)),
         ("put", "/clock", put(clock::change)),
         ("get", "/faults", get(faults::list)),
@@ -65,6 +69,10 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("get", "/taxpayers/{gstin}/einvoices", get(einvoices::list)),
         ("post", "/taxpayers/{gstin}/einvoices", post(einvoices::register)),
         ("post", "/taxpayers/{gstin}/inward", post(inward::put)),
+        ("post", "/taxpayers/{gstin}/blocked-credit", post(payments::block)),
+        ("post", "/taxpayers/{gstin}/challans", post(payments::create)),
+        ("post", "/taxpayers/{gstin}/refunds", post(payments::refund)),
+        ("post", "/taxpayers/{gstin}/transfers", post(payments::transfer)),
     ]
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, Shared, no_taxpayer, off_thread, read_gstin};
+use crate::ledgers;
 use crate::simulator::Simulator;
 use crate::taxpayers;
 
@@ -18,7 +19,7 @@ use crate::taxpayers;
 pub(super) struct Reset {
     /// One taxpayer's data; everyone's when left out.
     gstin: Option<String>,
-    /// Whether the taxpayers themselves go too. They stay, with their ledgers, when left out.
+    /// Whether the taxpayers themselves go too. They stay, with what their ledgers began with, when left out.
     taxpayers: bool,
     /// The whole world: every table, the tax clock, the fault plan.
     everything: bool,
@@ -73,7 +74,10 @@ fn end_the_world(simulator: &Simulator) -> Result<Json<Value>, Refusal> {
 fn wipe(tx: &Transaction<'_>, gstin: Option<&Gstin>, taxpayers_too: bool) -> rusqlite::Result<()> {
     let tables = tables_by_gstin(tx)?;
     forget_login_otps(tx, gstin)?;
-    let stays = |table: &str| matches!(table, "taxpayers" | "cash_balances" | "credit_balances");
+    if !taxpayers_too {
+        ledgers::reset(tx, gstin)?;
+    }
+    let stays = |table: &str| matches!(table, "taxpayers" | "ledger_entries");
     for table in tables.iter().filter(|table| taxpayers_too || !stays(table)) {
         match gstin {
             Some(gstin) => {

@@ -59,5 +59,23 @@ fn every_member_of_a_request_is_documented() {
     assert_eq!(documented("NewFault"), known::<crate::faults::NewFault>(r#"{"kind":"drop"}"#));
     assert_eq!(documented("ClockChange"), known::<crate::tax_clock::ClockChange>("{}"));
     assert_eq!(documented("NewSnapshot"), known::<super::snapshots::NewSnapshot>(r#"{"name":"a"}"#));
+    let of_payments = [
+        ("BlockRequest", known::<super::payments::BlockRequest>(r#"{"head":"igst","amount":1}"#)),
+        ("ChallanRequest", known::<super::payments::ChallanRequest>(r#"{"amounts":{}}"#)),
+        ("Payment", known::<super::payments::Payment>("{}")),
+        (
+            "RefundRequest",
+            known::<super::payments::RefundRequest>(r#"{"ledger":"cash","head":"igst","amount":1}"#),
+        ),
+        (
+            "TransferRequest",
+            known::<super::payments::TransferRequest>(
+                r#"{"from":{"head":"igst"},"to":{"head":"igst"},"amount":1}"#,
+            ),
+        ),
+    ];
+    for (schema, known) in of_payments {
+        assert_eq!(documented(schema), known, "{schema}");
+    }
     assert_eq!(documented("Reset"), known::<super::reset::Reset>("{}"));
 }
