@@ -16,6 +16,7 @@ use crate::directory;
 use crate::documents;
 use crate::files;
 use crate::gstr1;
+use crate::gstr3b;
 use crate::inward;
 use crate::ledgers;
 use crate::masters;
@@ -53,6 +54,7 @@ impl Db {
         masters::create_table(&writer)?;
         directory::create_indexes(&writer)?;
         ledgers::create_tables(&writer)?;
+        gstr3b::create_tables(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;

@@ -26,10 +26,32 @@ pub(crate) fn file_gstr1(
     opened: &Opened,
 ) -> Result<Value, Fault> {
     gstr1::precheck_file(tx, subject)?;
-    signing::check(tx, simulator, taxpayer, subject.form, request, opened)?;
-    let arn = arn::next(tx, taxpayer.state, subject.period)?;
-    gstr1::file(tx, subject, &opened.json, &arn)?;
-    signing::use_up(tx, &taxpayer.gstin, subject.form)?;
+    let signed = Signed { taxpayer, form: subject.form, period: subject.period, request, opened };
+    file(tx, simulator, &signed, |arn| Ok(gstr1::file(tx, subject, &opened.json, arn)?))
+}
+
+/// A return that somebody signed, to be filed.
+pub(crate) struct Signed<'a> {
+    pub(crate) taxpayer: &'a Taxpayer,
+    pub(crate) form: Form,
+    pub(crate) period: ReturnPeriod,
+    pub(crate) request: &'a Request,
+    pub(crate) opened: &'a Opened,
+}
+
+/// RETFILE of any form, once the form has looked whether it is filed already: checks the signature, lets the form file
+/// under a new ARN, and uses the signature up.
+pub(crate) fn file(
+    tx: &Transaction<'_>,
+    simulator: &Simulator,
+    signed: &Signed<'_>,
+    file: impl FnOnce(&str) -> Result<(), Fault>,
+) -> Result<Value, Fault> {
+    let Signed { taxpayer, form, period, request, opened } = signed;
+    signing::check(tx, simulator, taxpayer, *form, request, opened)?;
+    let arn = arn::next(tx, taxpayer.state, *period)?;
+    file(&arn)?;
+    signing::use_up(tx, &taxpayer.gstin, *form)?;
     Ok(json!({ "ack_num": arn }))
 }
 

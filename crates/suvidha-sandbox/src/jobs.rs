@@ -16,6 +16,7 @@ use crate::config::{Latency, WhileProcessing};
 use crate::fault::Fault;
 use crate::forms::Form;
 use crate::gstr1::{JobOutcome, JobStatus, Subject};
+use crate::gstr3b_api;
 use crate::inward_api;
 use crate::outward;
 use crate::simulator::Simulator;
@@ -253,7 +254,7 @@ pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, reference_id: &st
         Form::Gstr1 | Form::Gstr1a => outward::run(tx, simulator, &job)?,
         Form::Gstr2b => inward_api::run_2b(tx, simulator, &job)?,
         Form::Ims => inward_api::run_ims(tx, simulator, &job)?,
-        Form::Gstr3b => return Err(job.unknown()),
+        Form::Gstr3b => gstr3b_api::run(tx, simulator, &job)?,
     };
     finish(tx, reference_id, &outcome)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::auth::invalid_session;
 use crate::call::{Call, Resource};
 use crate::fault::Fault;
+use crate::gstr3b_api;
 use crate::ledgers::journal::Account;
 use crate::ledgers::statements::{self, Days, LiabilityRange};
 use crate::payload;
@@ -26,6 +27,11 @@ pub(crate) fn answer(
     resource: &Resource,
 ) -> Result<Answer, Fault> {
     let action = call.query("action");
+    if call.method == Method::GET && matches!(action, Some("RETLIAB" | "TAXPAYABLE")) {
+        let live =
+            simulator.db.read(|tx| sessions::of_call(tx, simulator, client_id, call, invalid_session))?;
+        return gstr3b_api::open_liability(simulator, &live, call);
+    }
     let (Some(ask), &Method::GET) = (action.and_then(Ask::read), &call.method) else {
         return Err(not_here(call, resource, action));
     };

@@ -31,6 +31,8 @@ mod files;
 mod filing;
 mod forms;
 pub mod gstr1;
+mod gstr3b;
+mod gstr3b_api;
 mod gstr9;
 mod inward;
 mod inward_api;

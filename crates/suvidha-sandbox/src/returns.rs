@@ -8,6 +8,7 @@ use crate::call::{Call, Resource};
 use crate::fault::Fault;
 use crate::files;
 use crate::filing::{self, Track};
+use crate::gstr3b_api;
 use crate::jobs;
 use crate::payload::{self, Opened};
 use crate::profile;
@@ -27,6 +28,7 @@ pub(crate) fn common(
     match (&call.method, call.query("action")) {
         (&Method::GET, Some("RETSTATUS")) => status(simulator, &live, call),
         (&Method::GET, Some("RETTRACK")) => track(simulator, &live, call),
+        (&Method::GET, Some("LATEFEEBREAKUP")) => gstr3b_api::late_fee(simulator, &live, call),
         (&Method::GET, Some("FILEDET")) => files::details(simulator, &live, call, files::of_return),
         (&Method::GET, Some("GETPREF")) => profile::preference(simulator, &live, call),
         (&Method::GET, Some("AATO")) => profile::aato(simulator, &live, call),

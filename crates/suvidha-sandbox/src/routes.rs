@@ -9,6 +9,7 @@ use crate::documents;
 use crate::einvoices;
 use crate::fault::Fault;
 use crate::files;
+use crate::gstr3b_api;
 use crate::gstr9;
 use crate::inward_api;
 use crate::ledgers_api;
@@ -40,6 +41,7 @@ pub(crate) fn answer(simulator: &Simulator, call: &Call) -> Result<Answer, Fault
         }
         (Family::TaxpayerApi, "returns/gstr1") => outward::gstr1(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr1a") => outward::gstr1a(simulator, client_id, call, &resource),
+        (Family::TaxpayerApi, "returns/gstr3b") => gstr3b_api::answer(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstrptf") => outward::proceed(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr2a") => inward_api::gstr2a(simulator, client_id, call, &resource),
         (Family::TaxpayerApi, "returns/gstr2b") => inward_api::gstr2b(simulator, client_id, call, &resource),

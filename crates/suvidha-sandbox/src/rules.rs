@@ -35,6 +35,23 @@ const QRMP: From = (2021, 1);
 const ONE_GSTR3B_BARS: From = (2022, 1);
 /// GSTR-1 in the order of periods: s.37(4), by the Finance Act 2022. A
 const GSTR1_IN_ORDER: From = (2022, 10);
+/// Late fee by turnover (notification 19/2021). A
+const LATE_FEE_BY_TURNOVER: From = (2021, 6);
+/// GSTR-3B after the GSTR-1 of its period: s.39(10), by the Finance Act 2022. A
+const GSTR3B_AFTER_GSTR1: From = (2022, 10);
+/// Credit notes take from 4(A) of GSTR-3B instead of being reversed in 4(B)(2) (advisory of 17.02.23). A
+const CREDIT_NOTES_NETTED: From = (2023, 1);
+/// The credit reversal and re-claimed statement (advisory of 31.08.23). A
+const RECLAIM_STATEMENT: From = (2023, 8);
+/// The statement of liability and credit on reverse charge (advisory of 23.08.24). A
+const REVERSE_CHARGE_STATEMENT: From = (2024, 8);
+/// Table 3.1 of GSTR-3B as GSTR-1 has it, and nothing else (advisory of 07.06.25). A
+const LIABILITY_LOCKED: From = (2025, 7);
+/// The same of Table 3.2. K
+const INTER_STATE_LOCKED: From = (2025, 11);
+/// Interest leaves out what lay in the cash ledger, and is a minimum; central and state credit pay integrated tax
+/// in any order (advisories of 30.01.26 and 19.02.26). A
+const CASH_BALANCE_COUNTS: From = (2026, 1);
 /// GSTR-1A (notification 12/2024). A
 const GSTR1A: From = (2024, 8);
 /// The 40 % rate, for documents from this day and for rate rows of this month. K
@@ -46,7 +63,7 @@ const THREE_YEAR_BAR: Date = date(2025, 12, 1);
 const RATES: [i128; 12] = [0, 10, 25, 100, 150, 300, 500, 600, 750, 1200, 1800, 2800];
 const FORTY: i128 = 4000;
 
-/// Which rules hold. The default has everything on.
+/// Which rules hold. The default has everything on but [`Rules::rule_86b`] and [`Rules::statements_block`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -55,6 +72,17 @@ pub struct Rules {
     pub as_of: Option<ReturnPeriod>,
     /// File returns in their order: s.37(4), s.39(10) and Rule 59(6).
     pub previous_return_first: bool,
+    /// Pay tax and interest in whole rupees (section 170).
+    pub whole_rupees: bool,
+    /// Let Table 3.1 and 3.1.1 of GSTR-3B be what GSTR-1 makes it (from July 2025).
+    pub lock_liability: bool,
+    /// The same of Table 3.2 (from November 2025).
+    pub lock_inter_state: bool,
+    /// Pay one per cent of the output tax in cash (Rule 86B). Off by default: it has exceptions that the sandbox cannot know.
+    pub rule_86b: bool,
+    /// Refuse an offset that overdraws the reclaim or the reverse charge statement (announced on 29.12.25, without a day). Off
+    /// by default: it is a warning.
+    pub statements_block: bool,
     /// No filing three years after the due date (from December 2025).
     pub three_year_bar: bool,
     /// An amendment needs an original in a filed return.
@@ -70,6 +98,11 @@ impl Default for Rules {
         Self {
             as_of: None,
             previous_return_first: true,
+            whole_rupees: true,
+            lock_liability: true,
+            lock_inter_state: true,
+            rule_86b: false,
+            statements_block: false,
             three_year_bar: true,
             amendments_need_original: true,
             amendments_end: true,
@@ -190,6 +223,57 @@ impl Rules {
         Date::new(year + 1, 11, 30).ok().filter(|_| self.amendments_end)
     }
 
+    /// Whether GSTR-3B of `period` may be paid and filed only after its GSTR-1: s.39(10).
+    pub(crate) fn gstr3b_follows_gstr1(&self, period: ReturnPeriod) -> bool {
+        self.previous_return_first && self.since(GSTR3B_AFTER_GSTR1, period)
+    }
+
+    /// Whether Tables 3.1 and 3.1.1 of GSTR-3B can be nothing but what GSTR-1 makes them.
+    pub(crate) fn liability_is_locked(&self, period: ReturnPeriod) -> bool {
+        self.lock_liability && self.since(LIABILITY_LOCKED, period)
+    }
+
+    /// The same of Table 3.2.
+    pub(crate) fn inter_state_is_locked(&self, period: ReturnPeriod) -> bool {
+        self.lock_inter_state && self.since(INTER_STATE_LOCKED, period)
+    }
+
+    /// Whether credit notes take from 4(A) of GSTR-3B.
+    pub(crate) fn credit_notes_are_netted(&self, period: ReturnPeriod) -> bool {
+        self.since(CREDIT_NOTES_NETTED, period)
+    }
+
+    /// Whether state credit pays integrated tax only after central credit: s.49(5)(c), proviso.
+    pub(crate) fn central_before_state(&self, period: ReturnPeriod) -> bool {
+        !self.since(CASH_BALANCE_COUNTS, period)
+    }
+
+    /// Whether interest leaves out what lay in the cash ledger since the due date, and cannot be lowered.
+    pub(crate) fn cash_balance_counts(&self, period: ReturnPeriod) -> bool {
+        self.since(CASH_BALANCE_COUNTS, period)
+    }
+
+    /// Whether there is a credit reversal and re-claimed statement.
+    pub(crate) fn has_reclaim_statement(&self, period: ReturnPeriod) -> bool {
+        self.since(RECLAIM_STATEMENT, period)
+    }
+
+    /// Whether there is a statement of liability and credit on reverse charge.
+    pub(crate) fn has_reverse_charge_statement(&self, period: ReturnPeriod) -> bool {
+        self.since(REVERSE_CHARGE_STATEMENT, period)
+    }
+
+    /// Whether the late fee of GSTR-3B ends at an amount that depends on the turnover.
+    pub(crate) fn late_fee_is_by_turnover(&self, period: ReturnPeriod) -> bool {
+        self.since(LATE_FEE_BY_TURNOVER, period)
+    }
+
+    /// Whether a return that was due on `due` may no longer be filed.
+    pub(crate) fn is_barred_after(&self, due: Date, today: Date) -> bool {
+        let last = due.saturating_add(jiff::ToSpan::years(3));
+        self.three_year_bar && today >= THREE_YEAR_BAR && today > last
+    }
+
     /// Whether a GSTR-1 of `period` may no longer be filed.
     pub(crate) fn is_barred(&self, period: ReturnPeriod, today: Date) -> bool {
         self.three_year_bar
@@ -287,6 +371,37 @@ mod tests {
         assert_eq!(off.unfiled_gstr3b_that_block(period("012022")), 0);
         assert!(!rules.has_iff(period("122020")) && rules.has_iff(period("012021")));
         assert!(!rules.has_gstr1a(period("072024")) && rules.has_gstr1a(period("082024")));
+    }
+
+    /// A switch, the last period without it and the first with it.
+    type Dated = (&'static str, &'static str, fn(&Rules, ReturnPeriod) -> bool);
+
+    #[test]
+    fn the_rules_of_gstr3b_by_their_dates() {
+        let rules = Rules::default();
+        let switches: [Dated; 8] = [
+            ("052021", "062021", Rules::late_fee_is_by_turnover),
+            ("092022", "102022", Rules::gstr3b_follows_gstr1),
+            ("122022", "012023", Rules::credit_notes_are_netted),
+            ("072023", "082023", Rules::has_reclaim_statement),
+            ("072024", "082024", Rules::has_reverse_charge_statement),
+            ("062025", "072025", Rules::liability_is_locked),
+            ("102025", "112025", Rules::inter_state_is_locked),
+            ("122025", "012026", Rules::cash_balance_counts),
+        ];
+        for (before, after, switch) in switches {
+            assert!(!switch(&rules, period(before)) && switch(&rules, period(after)), "{after}");
+        }
+        assert!(
+            rules.central_before_state(period("122025")) && !rules.central_before_state(period("012026"))
+        );
+        let off = Rules { lock_liability: false, lock_inter_state: false, ..rules };
+        assert!(!off.liability_is_locked(period("012026")) && !off.inter_state_is_locked(period("012026")));
+        let due = date(2022, 12, 20);
+        assert!(
+            !rules.is_barred_after(due, date(2025, 12, 20)) && rules.is_barred_after(due, date(2025, 12, 21))
+        );
+        assert!(!rules.is_barred_after(date(2022, 11, 20), date(2025, 11, 30)), "the bar did not exist yet");
     }
 
     #[test]

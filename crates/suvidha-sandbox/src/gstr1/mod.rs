@@ -14,6 +14,7 @@ mod checksum;
 mod corrections;
 mod documents;
 mod iff;
+pub(crate) mod liability;
 mod notation;
 mod originals;
 pub(crate) mod outward;

@@ -28,8 +28,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 use serde_json::Value;
 
-#[allow(unused_imports, reason = "GSTR-3B is to ask")]
-pub(crate) use added::{AddedBack, added_back};
+pub(crate) use added::added_back;
 pub(crate) use seeds::{SeedError, seed};
 
 use crate::clock::ist_date;
@@ -51,7 +50,6 @@ impl Moment {
 
 /// The summary of a statement of credit.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(dead_code, reason = "GSTR-3B is to ask")]
 pub(crate) struct ItcSummary {
     /// The day on which the statement was made (`gendt`).
     pub(crate) generated_on: Date,
@@ -60,7 +58,6 @@ pub(crate) struct ItcSummary {
 }
 
 /// The summary of the statement of `period`: what GSTR-3B fills its credit from. None as long as there is none.
-#[allow(dead_code, reason = "GSTR-3B is to ask")]
 pub(crate) fn itc_summary(
     conn: &Connection,
     moment: &Moment,
@@ -72,7 +69,6 @@ pub(crate) fn itc_summary(
 
 /// Whether IMS actions were taken after the statement of `period` was made: GSTR-3B cannot be filed until it is made
 /// again (advisory on IMS of September 2024).
-#[allow(dead_code, reason = "GSTR-3B is to ask")]
 pub(crate) fn needs_recompute(
     conn: &Connection,
     moment: &Moment,

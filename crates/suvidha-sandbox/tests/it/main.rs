@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod determinism;
+mod challan;
 mod dsc;
 mod einvoices;
 mod faults;
@@ -10,8 +11,10 @@ mod field;
 mod files;
 mod filing;
 mod gstr1a;
+mod gstr3b;
 mod http;
 mod ims;
+mod ledgers;
 mod login;
 mod management;
 mod profile;

@@ -16,6 +16,11 @@ pub(super) fn from_section(mut section: Section<'_, '_>) -> Config {
     let mut switches = section.section("rules");
     for (key, rule) in [
         ("previous_return_first", &mut rules.previous_return_first),
+        ("whole_rupees", &mut rules.whole_rupees),
+        ("lock_liability", &mut rules.lock_liability),
+        ("lock_inter_state", &mut rules.lock_inter_state),
+        ("rule_86b", &mut rules.rule_86b),
+        ("statements_block", &mut rules.statements_block),
         ("three_year_bar", &mut rules.three_year_bar),
         ("amendments_need_original", &mut rules.amendments_need_original),
         ("amendments_end", &mut rules.amendments_end),
