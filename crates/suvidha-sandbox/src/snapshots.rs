@@ -75,7 +75,10 @@ pub(crate) fn list(simulator: &Simulator) -> Result<Vec<Snapshot>, SnapshotError
         let path = entry?.path();
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         if path.extension().is_some_and(|extension| extension == "sqlite") && is_name(name) {
-            snapshots.push(read(&path, name)?);
+            match read(&path, name) {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(error) => tracing::warn!(%error, "a file among the snapshots is left out"),
+            }
         }
     }
     snapshots.sort_by(|one, other| one.name.cmp(&other.name));

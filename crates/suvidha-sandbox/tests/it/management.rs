@@ -269,6 +269,11 @@ fn a_snapshot_brings_the_whole_world_back() {
     let again = session.saved(&world, "052025", &["A3"]);
     assert_eq!(session.finished(&world, "052025", &again), "P", "and the world goes on");
     assert_eq!(get(&world, "/snapshots")["snapshots"][0]["name"], "before-june");
+    std::fs::write(world.dir.path().join("gstn/snapshots/junk.sqlite"), "no database").unwrap();
+    assert_eq!(get(&world, "/snapshots")["snapshots"].as_array().unwrap().len(), 1);
+    assert_eq!(post(&world, "/snapshots/junk/restore", Value::Null).status, 422);
+    let read = session.open(&world.gstn(&session.get("returns/gstr1", "B2B", "052025")));
+    assert_eq!(read["b2b"][0]["inv"].as_array().unwrap().len(), 2, "nothing is lost to junk");
     let delete = || world.manage(&Request::new("DELETE", "/snapshots/before-june")).status;
     assert_eq!((delete(), delete()), (200, 404));
     assert_eq!(post(&world, "/snapshots/before-june/restore", Value::Null).status, 404);

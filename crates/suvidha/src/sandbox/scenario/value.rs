@@ -1,4 +1,5 @@
-//! Variables and templates: `${month|next|iso:11}` in texts, `{ template = "invoice", … }` in payloads.
+//! Variables and templates: `${month|next|iso:11}` in texts, `{ template = "invoice", … }` and `{ merge = "${row}", … }` in
+//! payloads.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use serde_json::{Map, Number, Value};
 /// How deep templates may name templates.
 const DEEPEST: usize = 16;
 const TEMPLATE: &str = "template";
+const MERGE: &str = "merge";
 
 /// The variables and templates of a scenario.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,7 @@ impl Scope {
             Value::String(text) => self.fill_text(text),
             Value::Array(items) => items.iter().map(|item| self.fill_at(item, depth)).collect(),
             Value::Object(members) if members.contains_key(TEMPLATE) => self.fill_template(members, depth),
+            Value::Object(members) if members.contains_key(MERGE) => self.fill_merge(members, depth),
             Value::Object(members) => {
                 let filled =
                     |(name, value): (&String, &Value)| Ok((self.text(name)?, self.fill_at(value, depth)?));
@@ -53,6 +56,26 @@ impl Scope {
         let name = members[TEMPLATE].as_str().unwrap_or_default();
         let template = self.templates.get(name).ok_or_else(|| format!("there is no template {name:?}"))?;
         inner.fill_at(template, depth + 1)
+    }
+
+    /// The object under `merge`, without the members named under `without`, and with those under `set`.
+    fn fill_merge(&self, members: &Map<String, Value>, depth: usize) -> Result<Value, String> {
+        if let Some(name) = members.keys().find(|name| ![MERGE, "without", "set"].contains(&name.as_str())) {
+            return Err(format!("{name:?} has no place beside `merge`: there are `without` and `set`"));
+        }
+        let object =
+            |name: &str| match members.get(name).map(|value| self.fill_at(value, depth)).transpose()? {
+                None => Ok(Map::new()),
+                Some(Value::Object(object)) => Ok(object),
+                Some(other) => Err(format!("`{name}` should be an object, not {other}")),
+            };
+        let mut merged = object(MERGE)?;
+        let without = members.get("without").map(|names| self.fill_at(names, depth)).transpose()?;
+        for name in without.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            merged.remove(&as_text(name));
+        }
+        merged.extend(object("set")?);
+        Ok(Value::Object(merged))
     }
 
     fn fill_text(&self, text: &str) -> Result<Value, String> {
@@ -195,6 +218,14 @@ mod tests {
         ] {
             assert!(fill(text).unwrap_err().contains(word), "{text}");
         }
+    }
+
+    #[test]
+    fn objects_are_merged_from_what_was_kept() {
+        let merged = scope().fill(&json!({"merge": "${asha}", "without": ["gstin"], "set": {"n": "${n}"}}));
+        assert_eq!(merged, Ok(json!({"n": 3})));
+        assert!(scope().fill(&json!({"merge": "${n}"})).unwrap_err().contains("object"));
+        assert!(scope().fill(&json!({"merge": "${asha}", "add": {}})).unwrap_err().contains("add"));
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub(super) struct Session {
 /// A call to be made.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// Below the version, or with the family before it: `returns/gstr1`, `commonapi/search`.
+    /// Below the version: `returns/gstr1`; with family and version before it where they matter: `commonapi/search`,
+    /// `v4.2/returns/gstr2b`.
     pub(super) path: &'a str,
     pub(super) action: &'a str,
     pub(super) period: Option<&'a str>,
@@ -196,9 +197,13 @@ impl Wire {
 /// The path and the query: on a reading call with what goes along by itself, unless the call has it.
 fn target(call: &Call<'_>, party: Option<&Party>) -> String {
     let path = call.path.trim_matches('/');
-    let path = match path.strip_prefix("commonapi/") {
-        Some(path) => format!("/commonapi/v1.1/{path}"),
-        None => format!("/taxpayerapi/v1.0/{}", path.trim_start_matches("taxpayerapi/")),
+    let (family, path) = match path.strip_prefix("commonapi/") {
+        Some(path) => ("commonapi", path),
+        None => ("taxpayerapi", path.trim_start_matches("taxpayerapi/")),
+    };
+    let path = match path.split_once('/') {
+        Some((version, rest)) if is_version(version) => format!("/{family}/{version}/{rest}"),
+        _ => format!("/{family}/v1.1/{path}"),
     };
     let mut pairs: Vec<(&str, String)> =
         call.query.into_iter().flatten().map(|(name, value)| (name.as_str(), as_text(value))).collect();
@@ -217,6 +222,12 @@ fn target(call: &Call<'_>, party: Option<&Party>) -> String {
     }
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// `v4.2`, which a few answers depend on.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix('v').unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// The body: the payload under the session's key, with an HMAC over it or with a signature.
