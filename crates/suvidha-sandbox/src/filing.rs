@@ -6,12 +6,14 @@ use rusqlite::{Connection, Transaction};
 use serde_json::{Value, json};
 
 use crate::arn;
+use crate::calendar::ends_quarter;
 use crate::clock::dashed;
 use crate::fault::Fault;
 use crate::filed::{self, Filed};
-use crate::forms::Form;
+use crate::forms::{Form, Frequency};
 use crate::gstr1::{self, Subject};
 use crate::payload::Opened;
+use crate::preferences::frequency;
 use crate::signing;
 use crate::simulator::Simulator;
 use crate::taxpayers::Taxpayer;
@@ -65,26 +67,30 @@ pub(crate) struct Track<'a> {
 
 /// The returns really filed, oldest period first; RET13510 when there is none.
 pub(crate) fn track(conn: &Connection, asked: &Track<'_>) -> Result<Value, Fault> {
-    let wanted = asked.form.map(|form| Form::read(form).ok_or(())).transpose();
-    let mut filed = match wanted {
-        Ok(form) => {
-            let mut filed = filed::of(conn, asked.gstin)?;
-            filed.retain(|filed| form.is_none_or(|form| form == filed.form));
-            filed
-        }
-        // A form that the sandbox cannot have filed.
-        Err(()) => Vec::new(),
-    };
+    let mut filed = filed::of(conn, asked.gstin)?;
     filed.retain(|filed| asked.year.is_none_or(|year| year.contains(filed.period)));
     filed.retain(|filed| asked.period.is_none_or(|period| period == filed.period));
-    if filed.is_empty() {
+    let mut rows = Vec::new();
+    for filed in filed {
+        let kind = kind_of(conn, asked.gstin, &filed)?;
+        // An IFF is filed as a GSTR-1: who asks for GSTR-1 means both. A form that nobody can have filed is no record.
+        let is_wanted = |form: &str| form.eq_ignore_ascii_case(kind) || Form::read(form) == Some(filed.form);
+        if asked.form.is_none_or(is_wanted) {
+            rows.push(json!({
+                "valid": "Y", "mof": "ONLINE", "dof": dashed(filed.on), "ret_prd": filed.period.to_string(),
+                "rtntype": kind, "arn": filed.arn, "status": "Filed",
+            }));
+        }
+    }
+    if rows.is_empty() {
         return Err(Fault::new("RET13510", "No record found"));
     }
-    let row = |filed: &Filed| {
-        json!({
-            "valid": "Y", "mof": "ONLINE", "dof": dashed(filed.on), "ret_prd": filed.period.to_string(),
-            "rtntype": filed.form.long_name(), "arn": filed.arn, "status": "Filed",
-        })
-    };
-    Ok(json!({ "EFiledlist": filed.iter().map(row).collect::<Vec<_>>() }))
+    Ok(json!({ "EFiledlist": rows }))
+}
+
+/// `rtntype`: a quarterly filer's GSTR-1 of a quarter's first and second month is an IFF.
+fn kind_of(conn: &Connection, gstin: &Gstin, filed: &Filed) -> rusqlite::Result<&'static str> {
+    let may_be_iff = filed.form == Form::Gstr1 && !ends_quarter(filed.period);
+    let is_iff = may_be_iff && frequency(conn, gstin, filed.period)? == Frequency::Quarterly;
+    Ok(if is_iff { "IFF" } else { filed.form.long_name() })
 }

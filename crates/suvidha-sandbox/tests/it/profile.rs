@@ -133,6 +133,21 @@ fn the_annual_return_is_computed_from_what_was_filed() {
 }
 
 #[test]
+fn an_iff_is_tracked_by_its_own_name() {
+    let world = World::new();
+    on(&world, "2025-05-10");
+    let session = world.taxpayer(&json!({"state": "29", "filing": "quarterly"})).login(&world);
+    file_month(&world, &session, "042025", &["A1"]);
+    let track = |form: &str| world.gstn(&session.get("returns", &format!("RETTRACK&type={form}"), "042025"));
+    for form in ["", "IFF", "R1", "GSTR1"] {
+        let told = session.open(&track(form));
+        assert_eq!(told["EFiledlist"][0]["rtntype"], json!("IFF"), "{form}");
+    }
+    assert_eq!(track("R3B").error_cd(), "RET13510");
+    assert_eq!(track("CMP08").error_cd(), "RET13510");
+}
+
+#[test]
 fn a_document_comes_back_as_it_was_sent_and_to_its_owner_alone() {
     let mut world = World::new();
     let session = world.taxpayer(&json!({})).login(&world);
