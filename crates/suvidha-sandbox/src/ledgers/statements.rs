@@ -46,6 +46,9 @@ pub(crate) fn cash(conn: &Connection, gstin: &Gstin, days: Days) -> rusqlite::Re
     let after = entries.last().map_or(before, |entry| entry.balance);
     let row = |entry: &Entry| {
         let mut row = detailed(entry, entry.change, entry.balance);
+        if let Some(period) = entry.period {
+            row.insert("ret_period".into(), period.to_string().into());
+        }
         let deposited = if entry.change.total() > 0 { slashed(entry.day) } else { String::new() };
         row.insert("dpt_dt".into(), deposited.into());
         row.insert("refNo".into(), entry.reference.as_str().into());
@@ -232,9 +235,6 @@ fn detailed(entry: &Entry, change: Cells, balance: Cells) -> Map<String, Value> 
     let mut row = Map::new();
     row.insert("dt".into(), slashed(entry.day).into());
     row.insert("desc".into(), entry.description.as_str().into());
-    if let Some(period) = entry.period {
-        row.insert("ret_period".into(), period.to_string().into());
-    }
     let amounts = if change.total() < 0 { -change } else { change };
     for head in Head::ALL {
         row.insert(head.as_str().into(), amounts.of_head(head));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::filing::file_month;
 use crate::gstr3b::{file, job, march, move_clock, read};
 use crate::http::Request;
+use crate::schema::assert_matches;
 use crate::taxpayer::Session;
 use crate::world::World;
 
@@ -12,7 +13,15 @@ const EVER: &str = "fr_dt=01-07-2017&to_dt=31-12-2030";
 
 pub(crate) fn ledger(world: &World, session: &Session, action: &str, days: &str) -> Value {
     let path = format!("/taxpayerapi/v0.3/ledgers?action={action}&gstin={}&{days}", session.gstin);
-    session.open(&world.gstn(&session.call("GET", &path)))
+    let answer = session.open(&world.gstn(&session.call("GET", &path)));
+    match action {
+        "CASH" | "CASHDTL" => assert_matches("ledger_cash", &answer),
+        "ITC" => assert_matches("ledger_itc", &answer),
+        "TAX" => assert_matches("ledger_tax", &answer),
+        "BAL" => assert_matches("ledger_bal", &answer),
+        _ => {}
+    }
+    answer
 }
 
 pub(crate) fn balance(world: &World, session: &Session) -> Value {

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod catalogue;
-mod determinism;
 mod challan;
+mod determinism;
 mod dsc;
 mod einvoices;
 mod faults;
