@@ -466,3 +466,76 @@ fn credit_cell(
     let details: Map<String, Value> = details.into_iter().map(detail).collect();
     json!({ "subtotal": subtotal, if monthly { "det" } else { "det_q" }: details })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Books;
+    use super::*;
+
+    fn summary() -> Value {
+        let of = |igst: i64| json!({"igst": igst, "cgst": 0, "sgst": 0, "cess": 0});
+        let group = |igst: i64, section: &str, txval: i64| {
+            let mut group = of(igst);
+            group[section] = of(igst);
+            group[section]["txval"] = txval.into();
+            group
+        };
+        json!({
+            "itcavl": {
+                "nonrevsup": group(1000, "b2b", 9000), "isdsup": group(50, "isd", 0), "revsup": group(200, "b2b", 2000),
+                "imports": group(70, "impg", 0),
+                "othersup": {"cdnr": of(100), "cdnra": of(10), "cdnrrev": of(5), "cdnrarev": of(0), "isd": of(1)},
+            },
+            "itcunavl": {"nonrevsup": group(30, "b2b", 300), "othersup": of(4)},
+            "itcrev": of(8),
+        })
+    }
+
+    /// The form of GSTR-3B, Table 4, and the advisory of 17.02.23: credit notes take from 4(A) from January 2023 on, and
+    /// were reversed in 4(B)(2) before.
+    #[test]
+    fn credit_is_drawn_line_by_line() {
+        let books = Books::new();
+        for (period, lines, reversed) in
+            [("122022", [70, 200, 50, 1000], 8 + 116), ("012023", [70, 195, 49, 890], 8)]
+        {
+            let drawn = DrawnCredit::of(&summary(), &books.taxable(period.parse().unwrap()));
+            assert_eq!(drawn.available.map(|credit| credit.net()[Head::Igst] / 100), lines, "{period}");
+            assert_eq!(drawn.reversed[Head::Igst] / 100, reversed, "{period}");
+            assert_eq!(drawn.unavailable[Head::Igst] / 100, 26);
+            let supply = drawn.reverse_charge;
+            assert_eq!(
+                (supply.txval / 100, supply.tax[Head::Igst] / 100),
+                (2000, 195),
+                "less what a note took back"
+            );
+        }
+    }
+
+    /// FAQ on IMS of 19.06.25: what recipients rejected is added to the supplier's liability.
+    #[test]
+    fn rejections_are_added_once_gstr1_is_filed() {
+        let mut books = Books::new();
+        let period = "042025".parse().unwrap();
+        let supply = Supply { txval: 0, tax: Heads::new(180, 0, 0, 0) };
+        let rejected =
+            ["cdnr", "cdnra", "b2ba", "ecoma"].map(|section| Rejected::of_section(section, supply));
+        let inward = Inward {
+            rejected: rejected.to_vec(),
+            statement: Some((books.today, summary())),
+            is_stale: false,
+        };
+        let draw = |books: &Books| books.read(|conn| draw(conn, &books.taxable(period), &inward));
+        assert_eq!(draw(&books).supply(Cell::Taxable), Supply::default());
+        books.begin(period, 11);
+        let drawn = draw(&books);
+        assert_eq!(drawn.supply(Cell::Taxable).tax[Head::Igst], 540);
+        assert_eq!(drawn.supply(Cell::Operator).tax[Head::Igst], 180);
+        let told = drawn.to_json(&books.taxable(period));
+        let half = &told["r3bautopop"]["liabitc"];
+        assert_eq!(half["sup_details"]["osup_3_1a"]["det"]["ims_9b_cn"]["iamt"], 1.8);
+        assert_eq!(half["elgitc"]["itc4a5"]["det"]["itcavl_cn"]["igst"], 110);
+        assert_eq!(half["elgitc"]["itc4a5"]["subtotal"]["iamt"], 890);
+        assert_eq!(told["r3bautopop"]["error"], json!([]));
+    }
+}

@@ -360,3 +360,23 @@ fn statements_limit_what_is_claimed_again() {
     assert_eq!(read(&world, &session, PERIOD, "RCMCLOSINGBAL")["clsbal"]["igst"], 6);
     assert_eq!(balance(&world, &session)["itc_bal"]["igst_bal"], 284);
 }
+
+#[test]
+fn what_a_supplier_filed_is_the_recipients_credit_from_the_fourteenth_on() {
+    let world = World::new();
+    let recipient = world.taxpayer(&json!({"gstin": "27AAPFU0939F1ZV"})).login(&world);
+    let supplier = world.taxpayer(&json!({"state": "29"})).login(&world);
+    file_month(&world, &supplier, PERIOD, &["A1", "A2"]);
+    let before = read(&world, &recipient, PERIOD, "AUTOLIAB");
+    assert!(before["r3bautopop"]["liabitc"]["elgitc"].is_null());
+    assert_eq!(before["r3bautopop"]["error"].as_array().unwrap().len(), 2, "neither half is there");
+    move_clock(&world, "2025-04-15");
+    let after = read(&world, &recipient, PERIOD, "AUTOLIAB")["r3bautopop"].clone();
+    assert_eq!(after["r2bgendt"], "14-04-2025");
+    let line = &after["liabitc"]["elgitc"]["itc4a5"];
+    assert_eq!((&line["subtotal"]["iamt"], &line["det"]["itcavl"]["igst"]), (&json!(360), &json!(360)));
+    let form = json!({"gstin": recipient.gstin, "ret_period": PERIOD,
+                      "itc_elg": {"itc_avl": [{"ty": "OTH", "iamt": 360}]}});
+    let request = recipient.write("POST", PATH, "VALID", &form);
+    assert_eq!(recipient.open(&world.gstn(&request))["isValid"], "Y");
+}
