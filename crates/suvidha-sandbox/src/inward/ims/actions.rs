@@ -301,7 +301,6 @@ pub(crate) const fn source_form(form: Form, is_iff: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::db::Db;
 
     /// What a recipient did is found without a look at what others did, or at its own whole past.
