@@ -162,7 +162,7 @@ impl EnrolledAsp {
 }
 
 /// One request on a connection of its own.
-async fn send(
+pub(crate) async fn send(
     method: Method,
     url: &str,
     path: &str,

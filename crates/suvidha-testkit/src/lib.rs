@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use asp::{Answer, EnrolledAsp, Session};
 use gstn::{AspId, Environment};
+use serde_json::Value;
 use suvidha_gateway::config::{Config, EnvironmentConfig, Ledger, Upstream};
 use suvidha_gateway::{Gateway, Running};
 use suvidha_sandbox::{ClientCredentials, Latency, Sandbox};
@@ -168,6 +169,21 @@ impl World {
 
     fn start_gateway(&self, ledger: Ledger) -> Result<RunningGateway, Failure> {
         RunningGateway::start(&self.gstn, open_registry(&self.directory, &self.seam)?, ledger, &self.seam)
+    }
+
+    /// A request to the sandbox's management port, with its token.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from coming; a refusal is an answer.
+    pub async fn manage(&self, method: &str, path: &str, body: &Value) -> Result<Answer, Failure> {
+        let token = match &self.gstn.management_token {
+            Some(file) => std::fs::read_to_string(file)?,
+            None => String::new(),
+        };
+        let url = format!("http://{}", self.gstn.management);
+        let authorization = format!("Bearer {}", token.trim());
+        let headers = [("authorization", authorization.as_str())];
+        asp::send(method.parse()?, &url, path, &headers, body.to_string().into_bytes()).await
     }
 
     /// A new taxpayer, whose user name is made up and whose OTP is the sandbox's.

@@ -7,6 +7,7 @@ mod getkey;
 mod returns;
 mod sdk;
 mod sessions;
+mod stories;
 mod typed;
 
 use suvidha_client::{Credentials, Gsp, GspBuilder, SigningKey};
