@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::ims::actions::{self, Action, History};
 use super::returns::InwardReturn;
 use super::{Moment, cut_off};
-use crate::calendar::{due_date, ends_quarter, last_day, quarter_of};
+use crate::calendar::{ends_quarter, extended_due_date, last_day, quarter_of};
 use crate::clock::{from_millis, ist_date};
 use crate::duties;
 use crate::filed;
@@ -284,7 +284,7 @@ impl<'a> Recipient<'a> {
     /// date of GSTR-3B of the statement after its first (FAQ on IMS of 17.10.25).
     pub(super) fn last_day_to_wait(&self, first: ReturnPeriod) -> rusqlite::Result<Date> {
         let next = self.next(first)?.unwrap_or(first);
-        Ok(due_date(Form::Gstr3b, self.frequency(next)?, self.gstin.state(), next))
+        extended_due_date(self.conn, Form::Gstr3b, self.frequency(next)?, self.gstin.state(), next)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use gstn::ReturnPeriod;
 use jiff::civil::Date;
-use serde_json::Value;
 
 use super::actions::{self, Action, Histories, History, Reduction};
 use crate::clock::ist_date;
@@ -323,9 +322,4 @@ pub(crate) fn taken_away(record: &Record) -> Taxes {
         (Some(before), true) => now.minus(before),
         (Some(before), false) => before.minus(now),
     }
-}
-
-/// A number of a row, exactly as JSON writes it.
-pub(super) fn amount(value: crate::amounts::Amount) -> Value {
-    value.to_json()
 }

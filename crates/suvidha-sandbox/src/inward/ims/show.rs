@@ -121,7 +121,7 @@ pub(super) fn identity_of(record: &Record) -> Map<String, Value> {
         ("samt", taxes.sgst),
         ("cess", taxes.cess),
     ] {
-        put(name, record::amount(amount));
+        put(name, amount.to_json());
     }
     row
 }
