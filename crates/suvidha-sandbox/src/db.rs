@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::applicants;
@@ -45,16 +46,7 @@ impl Db {
             .map_err(|error| SandboxError::io(&path, error))?;
         let writer = connect(&path)?;
         check_owner(&writer, &path)?;
-        writer.execute_batch(include_str!("schema.sql"))?;
-        gstr1::create_tables(&writer)?;
-        files::create_tables(&writer)?;
-        inward::create_tables(&writer)?;
-        applicants::create_table(&writer)?;
-        documents::create_table(&writer)?;
-        masters::create_table(&writer)?;
-        directory::create_indexes(&writer)?;
-        ledgers::create_tables(&writer)?;
-        gstr3b::create_tables(&writer)?;
+        create_tables(&writer)?;
         writer.pragma_update(None, "application_id", APPLICATION_ID)?;
         writer.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let reader = connect(&path)?;
@@ -86,8 +78,10 @@ impl Db {
         let mut writer = lock(&self.writer);
         // Nobody reads meanwhile, either: a reader would hold the file.
         let _reader = lock(&self.reader);
-        rusqlite::backup::Backup::new(&source, &mut writer)?.step(-1)?;
+        copy(&source, &mut writer)?;
         writer.execute_batch("DROP TABLE IF EXISTS snapshot")?;
+        // The snapshot may be older than a table.
+        create_tables(&writer)?;
         Ok(true)
     }
 
@@ -117,6 +111,29 @@ fn connect(path: &Path) -> Result<Connection, SandboxError> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+/// Every table that is not there yet.
+fn create_tables(writer: &Connection) -> rusqlite::Result<()> {
+    writer.execute_batch(include_str!("schema.sql"))?;
+    gstr1::create_tables(writer)?;
+    files::create_tables(writer)?;
+    inward::create_tables(writer)?;
+    applicants::create_table(writer)?;
+    documents::create_table(writer)?;
+    masters::create_table(writer)?;
+    directory::create_indexes(writer)?;
+    ledgers::create_tables(writer)?;
+    gstr3b::create_tables(writer)?;
+    Ok(())
+}
+
+/// Copies all pages in one step, so that nothing comes between; all of them or none.
+pub(crate) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+    }
 }
 
 /// Refuses a file that is not ours, or that another version wrote.

@@ -1,6 +1,5 @@
 //! One call of the GSTN listener: through the fault plan, to its answer, into the log.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::connect_info::ConnectInfo;
@@ -32,7 +31,7 @@ pub(crate) async fn answer_call(
     State(simulator): State<Arc<Simulator>>,
     ConnectInfo(line): ConnectInfo<Line>,
     request: Request,
-) -> Result<Response, Infallible> {
+) -> Response {
     let at = simulator.seam.now();
     let (parts, body) = request.into_parts();
     let (body, unreadable) = match Limited::new(body, simulator.config.max_body_bytes).collect().await {
@@ -43,19 +42,19 @@ pub(crate) async fn answer_call(
     let call = Call::new(parts.method, parts.uri, parts.headers, body, at);
     let answered = tokio::task::spawn_blocking(move || exchange(&simulator, &call, unreadable)).await;
     let Ok(Outcome { answer, strikes }) = answered else {
-        return Ok(Answer::from(Fault::internal()).into_response());
+        return Answer::from(Fault::internal()).into_response();
     };
     if !strikes.delay.is_zero() {
         tokio::time::sleep(strikes.delay).await;
     }
-    Ok(match strikes.loss {
+    match strikes.loss {
         Some((Loss::Cut(Cut::After { percent }), _)) => answer.into_broken_response(percent),
         Some((Loss::Cut(cut), _)) => {
             line.cut(cut);
             answer.into_response()
         }
         _ => answer.into_response(),
-    })
+    }
 }
 
 fn exchange(simulator: &Simulator, call: &Call, unreadable: Option<Fault>) -> Outcome {

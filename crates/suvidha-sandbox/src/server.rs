@@ -248,9 +248,7 @@ fn planned(config: &Config, db: &Db) -> Result<FaultPlan, SandboxError> {
         FaultPlanError::Database(error) => SandboxError::Database(error),
     };
     let plan = db.read(|tx| FaultPlan::load(tx))?;
-    if !config.faults.is_empty() {
-        plan.replace(db, Origin::File, &config.faults).map_err(refused)?;
-    }
+    plan.replace(db, Origin::File, &config.faults).map_err(refused)?;
     let strict = if config.strict { faults::strict_rules() } else { Vec::new() };
     plan.replace(db, Origin::Strict, &strict).map_err(refused)?;
     Ok(plan)

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::clock::from_millis;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::simulator::Simulator;
 
 const DIRECTORY: &str = "snapshots";
@@ -164,11 +164,7 @@ impl Db {
         use std::os::unix::fs::OpenOptionsExt;
         fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
         let mut copy = Connection::open(path)?;
-        self.read_connection(|source| {
-            let backup = rusqlite::backup::Backup::new(source, &mut copy)?;
-            // All pages in one step, so that no write comes between.
-            backup.step(-1).map(drop)
-        })?;
+        self.read_connection(|source| db::copy(source, &mut copy))?;
         Ok(())
     }
 }

@@ -183,7 +183,7 @@ pub(crate) struct SandboxServer {
     /// Be as awkward as GSTN on a bad day: a small share of calls fails in a way that calling again overcomes
     #[arg(long)]
     pub(crate) strict: bool,
-    /// The fault plan to start with: a file in TOML with a [[faults]] for each rule, or the same in JSON
+    /// The fault plan to start with: a file in TOML with a `[[faults]]` for each rule, or the same in JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
     /// Write the addresses to this file (JSON) once all is up

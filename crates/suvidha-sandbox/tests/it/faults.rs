@@ -260,6 +260,9 @@ fn a_plan_file_and_the_strict_mode_come_and_go_with_the_settings() {
     world.change(|config| config.strict = false);
     world.restart();
     assert_eq!(origins(&world), ["file", "added"]);
+    world.change(|config| config.faults.clear());
+    world.restart();
+    assert_eq!(origins(&world), ["added"]);
 }
 
 #[test]

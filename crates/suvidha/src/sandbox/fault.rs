@@ -29,7 +29,7 @@ enum FaultCommand {
     List,
     /// Add a rule; what is left out does not narrow it down
     Add(Box<Add>),
-    /// Add the rules of a fault plan: a file in TOML with a [[faults]] for each, or the same in JSON
+    /// Add the rules of a fault plan: a file in TOML with a `[[faults]]` for each, or the same in JSON
     Load {
         /// The plan
         file: PathBuf,
