@@ -209,7 +209,7 @@ impl Made<'_> {
         let (opened, period) = self.open(request, true, action != OFFSET)?;
         let payload = opened.json.to_string();
         let latency = &self.simulator.config.latency;
-        let duration_ms = i64::from(if action == OFFSET { latency.ptf_ms } else { latency.save_base_ms });
+        let duration_ms = i64::from(if action == OFFSET { latency.offset_ms } else { latency.save_base_ms });
         let reference_id = self.simulator.db.write(|tx| -> Result<String, Fault> {
             let taxable = taxable(tx, self.simulator, &self.live.taxpayer, period)?;
             let slot = slot(&taxable);
