@@ -19,6 +19,7 @@ use crate::jobs::{self, Job, NewJob, Slot};
 use crate::ledgers;
 use crate::ledgers::money::Heads;
 use crate::payload::{self, Opened};
+use crate::registration;
 use crate::respond::Answer;
 use crate::returns::{self, own_gstin, query_period, session};
 use crate::routes::not_here;
@@ -204,9 +205,14 @@ impl Made<'_> {
         Ok((opened, period.map_err(in_words_of_gstr3b)?))
     }
 
+    fn check_registration(&self, period: ReturnPeriod) -> Result<(), Fault> {
+        registration::may_file(&self.live.taxpayer, Form::Gstr3b, period).map_err(in_words_of_gstr3b)
+    }
+
     /// A job is answered when it is on disk, and done afterwards.
     fn job(&self, request: &Request, action: &'static str) -> Result<Answer, Fault> {
         let (opened, period) = self.open(request, true, action != OFFSET)?;
+        self.check_registration(period)?;
         let payload = opened.json.to_string();
         let latency = &self.simulator.config.latency;
         let duration_ms = i64::from(if action == OFFSET { latency.offset_ms } else { latency.save_base_ms });
@@ -255,6 +261,7 @@ impl Made<'_> {
 
     fn file(&self, request: &Request) -> Result<Answer, Fault> {
         let (opened, period) = self.open(request, false, false)?;
+        self.check_registration(period)?;
         let taxpayer = &self.live.taxpayer;
         let acknowledgement = self.simulator.db.write(|tx| -> Result<Value, Fault> {
             let taxable = taxable(tx, self.simulator, taxpayer, period)?;
@@ -280,6 +287,7 @@ fn in_words_of_gstr3b(fault: Fault) -> Fault {
     match fault.code.as_ref() {
         "RET191136" => Fault::new("RT-3BSP104", "GSTIN or return period of header and payload differ"),
         "AUTH113" => Fault::new("RT-3BGV1005", "Invalid return period for GSTR3B"),
+        "AUTH151" => Fault::new("RT-3BGV1005", fault.message),
         "RET13509" => Fault::new("RT-3BAS1043", "OTP is either expired or incorrect"),
         _ => fault,
     }

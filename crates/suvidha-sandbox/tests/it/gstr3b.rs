@@ -79,7 +79,7 @@ pub(crate) fn march(session: &Session) -> Value {
 }
 
 /// What pays for [`march`] with 300 of integrated credit at hand: all the credit, and the rest in cash.
-fn payment() -> Value {
+pub(crate) fn payment() -> Value {
     json!({
         "pdcash": [{"liab_ldg_id": 2_025_032, "trans_typ": 30002},
                    {"liab_ldg_id": 2_025_033, "trans_typ": 30003, "cpd": 50, "spd": 50}],

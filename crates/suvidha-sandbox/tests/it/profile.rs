@@ -4,7 +4,9 @@ use gstn::crypto::base64;
 use serde_json::{Value, json};
 
 use crate::filing::file_month;
+use crate::gstr3b;
 use crate::http::{Request, Response};
+use crate::ledgers::challan;
 use crate::taxpayer::Session;
 use crate::world::World;
 
@@ -133,6 +135,34 @@ fn the_annual_return_is_computed_from_what_was_filed() {
 }
 
 #[test]
+fn the_annual_return_tells_what_was_paid() {
+    let world = World::new();
+    let wanted = json!({"state": "29", "balances": {"credit": {"igst": 300}}});
+    let session = world.taxpayer(&wanted).login(&world);
+    file_month(&world, &session, PERIOD, &["A1", "A2"]);
+    let done = ("P".to_owned(), String::new());
+    assert_eq!(gstr3b::job(&world, &session, PERIOD, "RETSAVE", &gstr3b::march(&session)), done);
+    let told = || session.open(&world.gstn(&session.get("returns/gstr9", "CALRCDS", PERIOD)));
+    assert!(told().get("table9").is_none(), "it is not filed");
+    challan(&world, &session, &json!({"cgst": {"tx": 50}, "sgst": {"tx": 50}}));
+    assert_eq!(gstr3b::job(&world, &session, PERIOD, "RETOFFSET", &gstr3b::payment()), done);
+    gstr3b::file(&world, &session, PERIOD).unwrap();
+    let told = told();
+    let rchrg = json!({"txval": 1000, "iamt": 0, "camt": 50, "samt": 50, "csamt": 0});
+    assert_eq!(told["table4"]["rchrg"], rchrg);
+    let availed = json!({"iamt": 100.5, "camt": 50, "samt": 50, "csamt": 0});
+    assert_eq!(told["table6"]["itc_3b"], availed);
+    let igst = json!({
+        "txpyble": 360, "txpaid_cash": 0, "tax_paid_itc_iamt": 360, "tax_paid_itc_camt": 0,
+        "tax_paid_itc_samt": 0,
+    });
+    assert_eq!(told["table9"]["iamt"], igst);
+    let cgst = json!({"txpyble": 70, "txpaid_cash": 50, "tax_paid_itc_iamt": 20, "tax_paid_itc_camt": 0});
+    assert_eq!(told["table9"]["camt"], cgst);
+    assert_eq!(told["table9"]["fee"], json!({"txpyble": 0, "txpaid_cash": 0}));
+}
+
+#[test]
 fn an_iff_is_tracked_by_its_own_name() {
     let world = World::new();
     on(&world, "2025-05-10");
@@ -224,6 +254,10 @@ fn a_registration_that_has_ended_still_opens_the_books() {
         world.gstn(&session.write("POST", "returns/gstrptf", "RETNEWPTF", &nil)).error_cd(),
         "AUTH151"
     );
+    let suspended = world.taxpayer(&json!({"state": "29", "suspended_on": "2025-02-15"})).login(&world);
+    let refused = ("refused".to_owned(), "RT-3BGV1005".to_owned());
+    let own = gstr3b::march(&suspended);
+    assert_eq!(gstr3b::job(&world, &suspended, PERIOD, "RETSAVE", &own), refused);
     let read = session.open(&world.gstn(&session.get("returns/gstr1", "B2B", "022025")));
     assert_eq!(read["b2b"][0]["inv"][0]["inum"], json!("A1"));
     let composition = world.taxpayer(&json!({"state": "29", "scheme": "composition"})).login(&world);

@@ -1,5 +1,7 @@
 //! GSTR-9, as far as GSTN computes it: what a year's filed returns put into the annual return (CALRCDS).
 
+mod paid;
+
 use gstn::FinancialYear;
 use http::Method;
 use rusqlite::Connection;
@@ -18,6 +20,7 @@ use crate::sessions::LiveSession;
 use crate::simulator::Simulator;
 use crate::taxpayers::Taxpayer;
 use crate::turnover;
+use paid::Paid;
 
 /// Table 4, supplies on which tax is payable; the lines that are computed, by their names on the wire.
 const TABLE_4: [(&str, Line); 11] = [
@@ -74,14 +77,23 @@ fn calculated(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<
         return Err(payload::invalid_period());
     }
     let year = period.financial_year();
-    let (filed, credit) = simulator.db.read(|tx| -> rusqlite::Result<_> {
-        let filed = turnover::of_year(tx, simulator, &live.taxpayer, year)?;
-        Ok((filed, credit_stated(tx, simulator, &live.taxpayer, year)?))
+    let taxpayer = &live.taxpayer;
+    let (filed, paid, credit) = simulator.db.read(|tx| -> rusqlite::Result<_> {
+        let filed = turnover::of_year(tx, simulator, taxpayer, year)?;
+        let paid = Paid::in_year(tx, simulator, taxpayer, year)?;
+        Ok((filed, paid, credit_stated(tx, simulator, taxpayer, year)?))
     })?;
-    if filed.is_empty() && credit.is_none_or(|heads| heads.iter().all(|head| head.is_zero())) {
+    if filed.is_empty()
+        && paid.is_empty()
+        && credit.is_none_or(|heads| heads.iter().all(|head| head.is_zero()))
+    {
         return Err(no_record());
     }
-    let mut told = computed(&filed.lines, year);
+    let mut told = computed(&filed.lines, &paid, year);
+    if !paid.is_empty() {
+        told["table6"] = with_checksum(paid.credit());
+        told["table9"] = with_checksum(paid.payment());
+    }
     if let Some(heads) = credit {
         let [igst, cgst, sgst, cess] = heads.map(Amount::to_json);
         let credit = json!({ "iamt": igst, "camt": cgst, "samt": sgst, "csamt": cess });
@@ -94,13 +106,16 @@ fn calculated(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<
     Ok(Answer::sealed(&simulator.seam, &live.session.sek, &told))
 }
 
-fn computed(lines: &Annual, year: FinancialYear) -> Value {
+fn computed(lines: &Annual, paid: &Paid, year: FinancialYear) -> Value {
     let mut table_4: Map<String, Value> =
         TABLE_4.iter().map(|(name, line)| ((*name).to_owned(), taxed(lines.line(*line), name))).collect();
     let mut table_5: Map<String, Value> = TABLE_5
         .iter()
         .map(|(name, line)| ((*name).to_owned(), json!({ "txval": lines.line(*line).taxable.to_json() })))
         .collect();
+    if !paid.is_empty() {
+        table_4.insert("rchrg".to_owned(), paid.reverse_charge());
+    }
     if !knows_operators(year) {
         table_4.remove("ecom");
         table_5.remove("ecom_14");
