@@ -171,7 +171,7 @@ fn invalid_gstin() -> Fault {
     Fault::new("SWEB_9035", "Invalid GSTIN / UID")
 }
 
-/// The taxpayer object of gstn.md 3.9.
+/// The taxpayer object of a search.
 fn described(taxpayer: &Taxpayer, today: Date) -> Value {
     let state = taxpayer.state.name();
     let status = taxpayer.status_on(today);

@@ -53,7 +53,7 @@ impl Answer {
         })
     }
 
-    /// Payload of a public API: base64 of the JSON, with no key (gstn.md 2 (d)).
+    /// Payload of a public API: base64 of the JSON, with no key.
     pub(crate) fn public(payload: &Value) -> Self {
         Self::json(&Reply { data: Some(base64::encode(payload.to_string())), ..Reply::done() })
     }
