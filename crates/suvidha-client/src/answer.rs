@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Origin, Refusal};
+use crate::error::{Error, NoStatement, Origin, Refusal};
 use crate::transport::Answer;
 
 /// What a call is part of: the same code does not mean the same everywhere.
@@ -27,12 +27,12 @@ pub(crate) enum Stage {
     Write,
 }
 
-/// Codes after which only a new OTP helps (gstn.md 4.1).
+/// Codes after which only a new OTP helps.
 const SESSION_OVER: [&str; 7] =
     ["AUTH158", "AUTH4033", "AUTH4038", "RET11402", "RET11407", "RET2B1010", "RT-R1R3BAV-1007"];
 /// Of REFRESHTOKEN alone: the period the taxpayer consented to is over.
 const CONSENT_OVER: [&str; 2] = ["AUTH002", "AUTH4037"];
-/// Codes by which a read says that there is nothing (gstn.md 4.1).
+/// Codes by which a read says that there is nothing.
 const NOTHING_THERE: [&str; 11] = [
     "EINV30107",
     "EINV30108",
@@ -130,6 +130,7 @@ fn classify(refusal: Refusal, answer: &Answer, stage: Stage) -> Error {
     let over = SESSION_OVER.contains(&code) && !matches!(stage, Stage::Outside | Stage::Public)
         || CONSENT_OVER.contains(&code) && stage == Stage::Refresh;
     let nothing = matches!(stage, Stage::Read | Stage::Public) && NOTHING_THERE.contains(&code);
+    let no_statement = NoStatement::of(code);
     let refusal = Box::new(refusal);
     if answer.status == StatusCode::TOO_MANY_REQUESTS {
         let seconds = answer.header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
@@ -138,6 +139,8 @@ fn classify(refusal: Refusal, answer: &Answer, stage: Stage) -> Error {
         Error::OtpRequired { refusal: Some(refusal) }
     } else if nothing {
         Error::NoDocuments(refusal)
+    } else if let Some(why) = no_statement {
+        Error::NoStatement { why, refusal }
     } else {
         Error::Refused(refusal)
     }
@@ -188,6 +191,24 @@ mod tests {
         assert!(matches!(error(200, &[], &body("AUTH4037"), Stage::Write), Error::Refused(_)));
         assert!(matches!(error(200, &[], &body("RET13509"), Stage::Read), Error::NoDocuments(_)));
         assert!(matches!(error(200, &[], &body("RET13509"), Stage::Write), Error::Refused(_)));
+    }
+
+    #[test]
+    fn that_there_is_no_gstr2b_is_told_with_the_reason() {
+        let no = |code: &str| format!(r#"{{"status_cd":"0","error":{{"error_cd":"{code}","message":"m"}}}}"#);
+        for (code, reason) in [
+            ("RET2B1018", NoStatement::NotYet),
+            ("GTR2B-002", NoStatement::PreviousReturnMissing),
+            ("GTR2B-001", NoStatement::NotApplicable),
+            ("RET2B1023", NoStatement::NotGenerated),
+        ] {
+            for stage in [Stage::Read, Stage::Write] {
+                let error = error(200, &[], &no(code), stage);
+                assert!(matches!(&error, Error::NoStatement { why, .. } if *why == reason), "{error:?}");
+                assert_eq!((error.code(), error.remedy().is_some()), (Some(code), true));
+            }
+        }
+        assert!(matches!(error(200, &[], &no("RET2B1016"), Stage::Read), Error::NoDocuments(_)));
     }
 
     #[test]

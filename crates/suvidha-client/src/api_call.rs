@@ -8,6 +8,7 @@ use gstn::{Gstin, Pan, ReturnPeriod, StateCode, envelope, headers};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 
+use crate::dsc::Dsc;
 use crate::error::Error;
 use crate::files::FilesOf;
 use crate::gsp::put;
@@ -26,14 +27,14 @@ pub struct ApiCall {
     form: Option<Form>,
     query: Vec<(String, String)>,
     payload: Option<Vec<u8>>,
-    evc: Option<Evc>,
+    signer: Option<Signer>,
 }
 
 /// With what a filing is signed.
 #[derive(Clone)]
-struct Evc {
-    pan: Pan,
-    otp: String,
+enum Signer {
+    Evc { pan: Pan, otp: String },
+    Dsc { pan: Pan, dsc: Dsc },
 }
 
 /// What `rtn_typ`, `userrole` and `api_version` say about a call of a form.
@@ -69,7 +70,7 @@ impl ApiCall {
     pub(crate) fn new(method: Method, path: impl Into<String>, action: impl Into<String>) -> Self {
         let path = path.into().trim_start_matches('/').to_owned();
         let (ret_period, form, query) = (None, None, Vec::new());
-        Self { method, path, action: action.into(), ret_period, form, query, payload: None, evc: None }
+        Self { method, path, action: action.into(), ret_period, form, query, payload: None, signer: None }
     }
 
     /// The tax period: the header `ret_period`, and on a reading call the query's.
@@ -110,7 +111,15 @@ impl ApiCall {
     /// [`Taxpayer::request_evc_otp`](crate::Taxpayer::request_evc_otp). The payload must be the newest summary, byte for
     /// byte as GSTN wrote it.
     pub fn sign_with_evc(mut self, pan: &Pan, otp: &str) -> Self {
-        self.evc = Some(Evc { pan: *pan, otp: otp.trim().to_owned() });
+        self.signer = Some(Signer::Evc { pan: *pan, otp: otp.trim().to_owned() });
+        self
+    }
+
+    /// Signs a filing with a digital signature certificate, that of the signatory with this PAN. GSTN must know the
+    /// certificate ([`Taxpayer::register_dsc`](crate::Taxpayer::register_dsc)). The payload must be the newest summary, byte
+    /// for byte as GSTN wrote it.
+    pub fn sign_with_dsc(mut self, pan: &Pan, dsc: &Dsc) -> Self {
+        self.signer = Some(Signer::Dsc { pan: *pan, dsc: dsc.clone() });
         self
     }
 
@@ -122,10 +131,10 @@ impl ApiCall {
             let what = format!("{:?} is no path of an API; a query is given with ApiCall::query", self.path);
             return Err(Error::Invalid(what));
         }
-        match self.evc {
+        match self.signer {
             Some(_) if self.is_public() => Err(Error::Invalid("a public call cannot be signed".to_owned())),
             Some(_) if self.payload.is_none() => {
-                Err(Error::Invalid("there is no payload to sign with the EVC".to_owned()))
+                Err(Error::Invalid("there is no payload to sign".to_owned()))
             }
             _ => Ok(()),
         }
@@ -191,19 +200,25 @@ impl ApiCall {
         Ok(())
     }
 
-    /// The body: the payload under the session's key with an HMAC over it, or with a filing a signature instead
-    /// (gstn.md section 7). Empty without a payload.
+    /// The body: the payload under the session's key with an HMAC over it, or with a filing a signature instead. Empty
+    /// without a payload.
     pub(crate) fn seal(&self, sek: &Sek) -> Result<Vec<u8>, Error> {
         let Some(json) = &self.payload else { return Ok(Vec::new()) };
         let sealed = sek.encrypt_request(json);
         let unsigned =
             envelope::Request { action: self.body_action(), data: Some(sealed.data), ..Default::default() };
-        to_json(&match &self.evc {
+        to_json(&match &self.signer {
             None => envelope::Request { hmac: Some(sealed.hmac), ..unsigned },
-            Some(Evc { pan, otp }) => envelope::Request {
+            Some(Signer::Evc { pan, otp }) => envelope::Request {
                 sign: Some(evc_sign(pan.as_str(), otp, &base64::encode(json))),
                 st: Some("EVC".to_owned()),
                 sid: Some(evc_sid(pan.as_str(), otp)),
+                ..unsigned
+            },
+            Some(Signer::Dsc { pan, dsc }) => envelope::Request {
+                sign: Some(dsc.sign(&base64::encode(json))?),
+                st: Some("DSC".to_owned()),
+                sid: Some(pan.as_str().to_owned()),
                 ..unsigned
             },
         })

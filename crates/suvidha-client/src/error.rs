@@ -106,6 +106,33 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Why there is no GSTR-2B of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoStatement {
+    /// It is made on the 14th of the next month (`RET2B1018`, `IMS2B009`). Ask then.
+    NotYet,
+    /// The GSTR-3B before it was not filed in time (`GTR2B-002`). File it, then
+    /// [`regenerate`](crate::Gstr2b::regenerate).
+    PreviousReturnMissing,
+    /// The period has none (`GTR2B-001`): quarterly filers get theirs for the last month of the quarter.
+    NotApplicable,
+    /// It was not generated (`RET2B1023`), for none of these reasons or without telling which.
+    NotGenerated,
+}
+
+impl NoStatement {
+    pub(crate) fn of(code: &str) -> Option<Self> {
+        match code {
+            "RET2B1018" | "IMS2B009" => Some(Self::NotYet),
+            "GTR2B-002" => Some(Self::PreviousReturnMissing),
+            "GTR2B-001" => Some(Self::NotApplicable),
+            "RET2B1023" => Some(Self::NotGenerated),
+            _ => None,
+        }
+    }
+}
+
 /// What can go wrong with a call, by kind.
 ///
 /// ```
@@ -153,6 +180,15 @@ pub enum Error {
     /// There is nothing of what was asked for. For most programs not a failure.
     #[error("{0}")]
     NoDocuments(Box<Refusal>),
+    /// There is no GSTR-2B of the period.
+    #[error("{refusal}")]
+    #[non_exhaustive]
+    NoStatement {
+        /// Why not: it decides what helps.
+        why: NoStatement,
+        /// The answer.
+        refusal: Box<Refusal>,
+    },
     /// Too many calls.
     #[error("{refusal}")]
     #[non_exhaustive]
@@ -277,7 +313,7 @@ impl Error {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::NoDocuments(refusal) => Some(refusal),
-            Self::Throttled { refusal, .. } => Some(refusal),
+            Self::Throttled { refusal, .. } | Self::NoStatement { refusal, .. } => Some(refusal),
             Self::OtpRequired { refusal } => refusal.as_deref(),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! GSTN works on saves in the background: what RETSTATUS says about one.
+//! GSTN works on saves in the background: what RETSTATUS says about one, and REQSTS and GENSTS2B of theirs.
 
 use std::fmt;
 
@@ -68,13 +68,13 @@ impl fmt::Display for Progress {
     }
 }
 
-/// RETSTATUS: what has become of a job.
+/// RETSTATUS, REQSTS of IMS, GENSTS2B of GSTR-2B: what has become of a job.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReturnStatus {
     /// How far it is.
     pub progress: Progress,
-    /// What was asked for, e.g. `SAVE`.
+    /// What was asked for, e.g. `SAVE`; of IMS `SAV` or `RST`.
     pub action: Option<String>,
     /// Why rows, or the whole, were refused.
     pub refused: Vec<RefusedRow>,
@@ -99,7 +99,7 @@ pub struct RefusedRow {
 }
 
 /// By what GSTN groups the rows of a section.
-const GROUPS: [&str; 3] = ["ctin", "pos", "exp_typ"];
+const GROUPS: [&str; 4] = ["ctin", "stin", "pos", "exp_typ"];
 
 impl ReturnStatus {
     /// Reads RETSTATUS; `None` if it has no status.
@@ -107,12 +107,19 @@ impl ReturnStatus {
         #[derive(Deserialize)]
         struct Status {
             status_cd: String,
+            #[serde(alias = "transTypCd")]
             action: Option<String>,
             #[serde(default)]
             error_report: Value,
+            err_cd: Option<String>,
+            err_msg: Option<String>,
         }
-        let Status { status_cd, action, error_report } = Status::deserialize(&raw).ok()?;
-        let refused = refused_rows(&error_report);
+        let Status { status_cd, action, error_report, err_cd, err_msg } = Status::deserialize(&raw).ok()?;
+        let mut refused = refused_rows(&error_report);
+        if let Some(code) = err_cd.filter(|code| !code.is_empty()) {
+            let message = err_msg.unwrap_or_default();
+            refused.insert(0, RefusedRow { code, message, ..RefusedRow::default() });
+        }
         Some(Self { progress: Progress::from(status_cd.as_str()), action, refused, raw })
     }
 }
@@ -217,6 +224,25 @@ mod tests {
         let status = ReturnStatus::read(json!({"status_cd": "ER", "error_report": report})).unwrap();
         assert!(status.progress.is_final());
         assert_eq!((status.refused.len(), status.refused[0].section.as_str()), (1, ""));
+    }
+
+    #[test]
+    fn what_ims_and_gstr2b_refuse_is_read_too() {
+        let report = json!({"b2bcn": [{"stin": "27AAPFU0939F1ZV", "error_cd": "IMSSAV0010", "error_msg": "no",
+                                       "inv": [{"rtnprd": "042026", "inum": "C1"}]}]});
+        let saved = json!({"status_cd": "PE", "transTypCd": "SAV", "proc_cnt": "1", "err_cnt": "1", "error_report": report});
+        let status = ReturnStatus::read(saved).unwrap();
+        assert_eq!(
+            (status.action.as_deref(), status.refused[0].documents.join(",")),
+            (Some("SAV"), "C1".to_owned())
+        );
+        assert_eq!(status.refused[0].group.as_deref(), Some("27AAPFU0939F1ZV"));
+        let failed = json!({"status_cd": "ER", "err_cd": "GTR2B-002", "err_msg": "GSTR-3B first"});
+        let refused = ReturnStatus::read(failed).unwrap().refused;
+        assert_eq!(
+            (refused.len(), refused[0].code.as_str(), refused[0].section.as_str()),
+            (1, "GTR2B-002", "")
+        );
     }
 
     #[test]

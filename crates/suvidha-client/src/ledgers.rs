@@ -11,7 +11,8 @@ use crate::rupees::Rupees;
 use crate::taxpayer::Taxpayer;
 use crate::tolerant::{day, list, object, parsed, read, text};
 
-const LEDGERS: &str = "taxpayerapi/v0.3/ledgers";
+pub(crate) const LEDGERS: &str = "taxpayerapi/v0.3/ledgers";
+pub(crate) const NEWER_LEDGERS: &str = "taxpayerapi/v1.0/ledgers";
 
 /// BAL: what is in the ledgers.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -362,15 +363,10 @@ impl Taxpayer {
         let (Answer { ledger }, raw) = read::<Answer>(&answer, "the credit ledger")?;
         Ok(CreditLedger { raw, ..ledger })
     }
-
-    async fn ledger(&self, action: &str, from: Date, to: Date) -> Result<Vec<u8>, Error> {
-        let call = ApiCall::get(LEDGERS, action).query("fr_dt", dashed(from)).query("to_dt", dashed(to));
-        self.call_text(call).await
-    }
 }
 
 /// `dd-mm-yyyy`, as GSTN wants days.
-fn dashed(day: Date) -> String {
+pub(crate) fn dashed(day: Date) -> String {
     format!("{:02}-{:02}-{:04}", day.day(), day.month(), day.year())
 }
 

@@ -38,6 +38,9 @@
 //!   refused.
 //! - **Keeping.** A [`SessionStore`] keeps both kinds of session, in memory ([`MemoryStore`]), in files ([`FileStore`]), or
 //!   in the database of the application.
+//! - **Statements.** The credit of a [`Gstr2b`] comes whole, in one shape for all sections and versions; what suppliers
+//!   reported is accepted or rejected in [`Ims`].
+//! - **Paying.** How a [`Gstr3b`] may lawfully be paid with the least cash is worked out ([`propose_offset`]).
 //! - **Waiting.** GSTN works on saves in the background: [`Gstr1::wait`] and [`Taxpayer::wait_for`] ask with [`Patience`].
 //! - **Large results.** What is too large for one answer ([`Error::Queued`]) is waited for, fetched as files and checked
 //!   ([`Taxpayer::wait_for_files`], [`Taxpayer::download`]).
@@ -61,6 +64,7 @@ mod base_url;
 mod builder;
 mod call;
 mod credentials;
+mod dsc;
 mod error;
 mod event;
 mod file_store;
@@ -68,12 +72,16 @@ mod files;
 mod getkey;
 mod gsp;
 mod gstr1;
+mod gstr3b;
+mod ims;
 mod job;
 mod keeper;
 mod ledgers;
+mod liability;
 mod login;
 mod named;
 mod patience;
+mod profile;
 mod public;
 mod returns;
 mod rupees;
@@ -81,10 +89,13 @@ mod session;
 mod setasppubcer;
 mod store;
 mod summary;
+mod taxes;
 mod taxpayer;
 mod tls;
 mod tolerant;
 mod transport;
+mod twoa;
+mod twob;
 
 /// Where time and randomness come from, so that the tests of an application can hold them: see [`GspBuilder::seam`].
 ///
@@ -112,13 +123,24 @@ pub use api_call::ApiCall;
 pub use balance::Balance;
 pub use builder::GspBuilder;
 pub use credentials::{Credentials, SigningKey};
-pub use error::{Error, Origin, Refusal};
+pub use dsc::Dsc;
+pub use error::{Error, NoStatement, Origin, Refusal};
 pub use event::{Call, Event};
 pub use file_store::FileStore;
 pub use files::{Document, Download, DownloadFault, DownloadProgress, FilesOf, LargeFiles, QueuedFiles};
 pub use gsp::Gsp;
 pub use gstn::{AspId, FinancialYear, Gstin, Pan, ReturnPeriod, SecretString};
 pub use gstr1::Gstr1;
+pub use gstr3b::{
+    AutoLiability, CashPayment, CreditPayment, DifferentCell, DrawnCredit, DrawnInterState, DrawnSupplies,
+    Gstr3b, Gstr3bSummary, Interest, InterestLine, InterestRate, LiabilityKind, MissingCash, MissingHalf,
+    NegativePayment, Offset, OffsetProposal, PayableLine, StateSupply, TaxPayment, Validation,
+    propose_offset,
+};
+pub use ims::{
+    Ims, ImsAction, ImsCount, ImsCounts, ImsDecision, ImsGoods, ImsRecord, ImsRecords, ImsSection,
+    SuppliedDocument, SuppliedForm, SupplierView,
+};
 pub use jiff::Timestamp;
 pub use jiff::civil::Date;
 pub use job::{Progress, RefusedRow, ReturnStatus};
@@ -126,8 +148,13 @@ pub use ledgers::{
     BlockedCredit, CashBalance, CashEntry, CashLedger, CashPosition, CreditBalance, CreditEntry,
     CreditLedger, CreditPosition, LedgerBalance, MinorHeads, Side,
 };
+pub use liability::{
+    CreditStatement, CreditStatementEntries, CreditStatementEntry, LiabilityEntry, LiabilityRegister,
+    NegativeAmount, NegativeEntry, NegativeLiability, OpenLiability, OpenLiabilityLine,
+};
 pub use login::PendingLogin;
 pub use patience::Patience;
+pub use profile::{AnnualTurnover, Filing, FilingPreferences, LateFee, LateReturn, Quarter};
 pub use public::{Address, Place, Registration, RegistrationStatus};
 pub use returns::{FiledReturn, FiledReturns};
 pub use rupees::{NotRupees, Rupees};
@@ -136,7 +163,13 @@ pub use session::{GspSession, Session, StoredSession};
 pub use setasppubcer::RegisteredCertificate;
 pub use store::{Lease, MemoryStore, SessionKey, SessionStore, StoreError, StoreFuture};
 pub use summary::{Summary, SummaryKind, SummaryLine};
+pub use taxes::{Note, Rate, RatedTaxes, Taxes};
 pub use taxpayer::Taxpayer;
+pub use twoa::{Gstr2aDocument, Gstr2aFilter, Gstr2aRows, Gstr2aSection};
+pub use twob::{
+    Gstr2b, Gstr2bDocument, Gstr2bStatement, Gstr2bSummary, ItcAvailability, ItcGroup, ItcGroups, ItcSummary,
+    SupplierSum,
+};
 
 /// The code in the guide for those who come from TaxProGST.API.
 #[cfg(doctest)]

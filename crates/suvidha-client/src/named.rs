@@ -56,7 +56,8 @@ impl ApiCall {
     /// found in it.
     pub(crate) fn input(self, input: &Value) -> Result<Self, Error> {
         if FILINGS.contains(&self.action()) {
-            let what = "a filing needs a signature: use ApiCall::named, sign_with_evc and call";
+            let what =
+                "a filing needs a signature: use ApiCall::named, sign_with_evc or sign_with_dsc, and call";
             return Err(Error::Invalid(what.to_owned()));
         }
         let empty = Map::new();

@@ -1,9 +1,12 @@
 //! What all forms share: the state of an asynchronous job, the wait for it, and the list of returns that were filed.
 
+use std::future::Future;
+
 use gstn::ReturnPeriod;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
+use suvidha_seam::Seam;
 
 use crate::api_call::ApiCall;
 use crate::error::Error;
@@ -89,11 +92,7 @@ impl Taxpayer {
         reference_id: &str,
     ) -> Result<ReturnStatus, Error> {
         let call = ApiCall::get(STATUS, "RETSTATUS").ret_period(period).query("ref_id", reference_id);
-        let raw = self.call(call).await.map_err(unknown_job)?;
-        ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
-            what: "GSTN's answer to RETSTATUS has no status".to_owned(),
-            request_id: None,
-        })
+        job_status(self, call).await
     }
 
     /// Asks for the status until GSTN has finished, telling `progress` every status on the way. Drop the future to give
@@ -122,25 +121,98 @@ impl Taxpayer {
         period: ReturnPeriod,
         reference_id: &str,
         patience: Patience,
-        mut progress: impl FnMut(&ReturnStatus),
+        progress: impl FnMut(&ReturnStatus),
     ) -> Result<ReturnStatus, Error> {
-        let mut waiting = Waiting::start(patience, self.seam().clone());
-        loop {
-            match self.return_status(period, reference_id).await {
-                Ok(status) => {
-                    waiting.answered();
-                    progress(&status);
-                    if status.progress.is_final() {
-                        return Ok(status);
-                    }
+        let ask = || self.return_status(period, reference_id);
+        until_done(self.seam(), reference_id, patience, ask, progress).await
+    }
+}
+
+/// Asks for the status of a job until it is done.
+pub(crate) async fn until_done<Asked: Future<Output = Result<ReturnStatus, Error>>>(
+    seam: &Seam,
+    reference_id: &str,
+    patience: Patience,
+    ask: impl Fn() -> Asked,
+    mut progress: impl FnMut(&ReturnStatus),
+) -> Result<ReturnStatus, Error> {
+    let mut waiting = Waiting::start(patience, seam.clone());
+    loop {
+        match ask().await {
+            Ok(status) => {
+                waiting.answered();
+                progress(&status);
+                if status.progress.is_final() {
+                    return Ok(status);
                 }
-                Err(error) => waiting.forgive(error)?,
             }
-            let Some(pause) = waiting.next_pause() else {
-                return Err(Error::still_processing(reference_id));
-            };
-            tokio::time::sleep(pause).await;
+            Err(error) => waiting.forgive(error)?,
         }
+        let Some(pause) = waiting.next_pause() else {
+            return Err(Error::still_processing(reference_id));
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Asks once.
+pub(crate) async fn job_status(taxpayer: &Taxpayer, call: ApiCall) -> Result<ReturnStatus, Error> {
+    let action = call.action().to_owned();
+    let raw = taxpayer.call(call).await.map_err(unknown_job)?;
+    ReturnStatus::read(raw).ok_or_else(|| Error::Protocol {
+        what: format!("GSTN's answer to {action} has no status"),
+        request_id: None,
+    })
+}
+
+/// The number under which GSTN works on something: `reference_id`, or `int_tran_id`.
+pub(crate) fn job_number(reply: &[u8]) -> Result<String, Error> {
+    text_of(reply, "reference_id").or_else(|error| text_of(reply, "int_tran_id").map_err(|_| error))
+}
+
+/// A text of an answer; [`Error::Protocol`] where it has none.
+pub(crate) fn text_of(reply: &[u8], key: &str) -> Result<String, Error> {
+    let reply: Value = serde_json::from_slice(reply).unwrap_or_default();
+    let found = match reply.get(key) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    found.ok_or_else(|| Error::Protocol { what: format!("GSTN's answer has no {key}"), request_id: None })
+}
+
+/// What would come back from GSTN after a while is said at once: a payload of another taxpayer or period.
+pub(crate) fn check_payload(
+    json: &[u8],
+    form: &str,
+    period_key: &str,
+    taxpayer: &Taxpayer,
+    period: ReturnPeriod,
+) -> Result<(), Error> {
+    let payload: serde_json::Map<String, Value> = serde_json::from_slice(json)
+        .map_err(|error| Error::Invalid(format!("the payload is not a {form} in JSON: {error}")))?;
+    let of = |key: &str| payload.get(key).unwrap_or(&Value::Null);
+    let (gstin, period) = (taxpayer.gstin().as_str(), period.to_string());
+    if !of("gstin").as_str().is_some_and(|found| found.eq_ignore_ascii_case(gstin)) {
+        let found = shown(of("gstin"));
+        let what = format!("the payload's gstin is {found}, but the taxpayer logged in is {gstin:?}");
+        return Err(Error::Invalid(what));
+    }
+    if *of(period_key) != period.as_str() {
+        let found = shown(of(period_key));
+        let what = format!("the payload's {period_key} is {found}, but the period asked for is {period:?}");
+        return Err(Error::Invalid(what));
+    }
+    Ok(())
+}
+
+/// A value in its place in a message: a text in quotes, a number without.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Null => "missing".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
     }
 }
 

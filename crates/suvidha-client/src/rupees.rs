@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// An amount in rupees, exact to the paisa.
@@ -118,6 +118,16 @@ impl<'de> Deserialize<'de> for Rupees {
     }
 }
 
+/// As JSON text ([`serde_json`]): a number that is written digit by digit, `1180` or `0.10`.
+impl Serialize for Rupees {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 % 100 == 0 {
+            return serializer.serialize_i64(self.0 / 100);
+        }
+        RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
 /// In every build: a sum that came out wrong would be filed.
 fn held(paise: Option<i64>) -> Rupees {
     match paise {
@@ -209,6 +219,17 @@ mod tests {
             assert_eq!(read(json), None, "{json}");
         }
         assert!("".parse::<Rupees>().is_err() && ".5".parse::<Rupees>().is_err());
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for (paise, json) in
+            [(118_000, "1180"), (10, "0.10"), (-5, "-0.05"), (i64::MAX, "92233720368547758.07"), (0, "0")]
+        {
+            assert_eq!(serde_json::to_string(&Rupees(paise)).unwrap(), json);
+            assert_eq!(read(json), Some(paise));
+        }
+        assert_eq!(serde_json::to_value(Rupees(1_050)).unwrap(), serde_json::json!(10.5));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::rupees::Rupees;
-use crate::tolerant::{list, parsed, read, text};
+use crate::tolerant::{count, list, read, text};
 
 /// Which summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,10 +133,6 @@ impl SummaryLine {
     pub fn tax(&self) -> Rupees {
         self.igst + self.cgst + self.sgst + self.cess
     }
-}
-
-fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    Ok(parsed(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

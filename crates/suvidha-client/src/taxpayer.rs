@@ -60,6 +60,11 @@ impl Taxpayer {
         Gstr1::new(self.clone(), period)
     }
 
+    /// The taxpayer's GSTR-1A of `period`, which corrects its GSTR-1 before GSTR-3B is filed. It is used as a GSTR-1 is.
+    pub fn gstr1a(&self, period: ReturnPeriod) -> Gstr1 {
+        Gstr1::correcting(self.clone(), period)
+    }
+
     /// The session as it is, here or in the store; none if the taxpayer is not logged in. Nothing is sent, and it may
     /// have ended.
     ///

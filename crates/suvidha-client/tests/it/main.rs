@@ -13,6 +13,7 @@ mod keeping;
 mod login;
 mod network;
 mod standin;
+mod statements;
 mod stores;
 mod surface;
 mod tls;

@@ -1,6 +1,7 @@
 //! What one taxpayer does, and what all others see of it: through the SDK, the gateway and the simulated GSTN.
 
 mod market;
+mod typed_month;
 
 use serde_json::{Value, json};
 use suvidha_client::ApiCall;
