@@ -16,6 +16,11 @@ pub(crate) async fn whole(taxpayer: &Taxpayer, answer: Result<Value, Error>) -> 
     }
 }
 
+/// The same as text, for what is read into a type.
+pub(crate) async fn whole_text(taxpayer: &Taxpayer, queued: &QueuedFiles) -> Result<Vec<u8>, Failure> {
+    Ok(fetch(taxpayer, queued).await?.to_string().into_bytes())
+}
+
 async fn fetch(taxpayer: &Taxpayer, queued: &QueuedFiles) -> Result<Value, Failure> {
     say(&queued.to_string());
     let files = taxpayer.wait_for_files(queued, Patience::default()).await?;

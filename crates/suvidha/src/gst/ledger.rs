@@ -1,4 +1,4 @@
-//! `suvidha gst ledger`: what a taxpayer has paid in, has been credited, and has left.
+//! `suvidha gst ledger`: what a taxpayer has paid in, has been credited, has left, and owes.
 
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use suvidha_client::{
     CashEntry, CashLedger, CashPosition, CreditEntry, CreditLedger, CreditPosition, Error, LedgerBalance,
-    Rupees, Side,
+    LiabilityEntry, LiabilityRegister, MinorHeads, NegativeAmount, NegativeEntry, NegativeLiability,
+    OpenLiability, OpenLiabilityLine, Rupees, Side, Taxes,
 };
 
 use crate::exit::Failure;
@@ -24,6 +25,12 @@ pub(crate) enum LedgerCommand {
     Cash(Days),
     /// What went into the credit ledger (input tax) and out of it
     Itc(Days),
+    /// What returns made the taxpayer owe, and how it was paid
+    Liability(Days),
+    /// What of a GSTR-3B is still to be paid
+    Open(Period),
+    /// Tax that came out below zero, and what it paid later
+    Negative(Days),
 }
 
 /// Which days.
@@ -47,6 +54,15 @@ impl LedgerCommand {
             Self::Cash(days) => output.show(&Shown(or_none(taxpayer.cash_ledger(days.from, days.to).await)?)),
             Self::Itc(days) => {
                 output.show(&Shown(or_none(taxpayer.credit_ledger(days.from, days.to).await)?))
+            }
+            Self::Liability(days) => {
+                output.show(&Shown(or_none(taxpayer.liability_register(days.from, days.to).await)?))
+            }
+            Self::Open(period) => {
+                output.show(&Shown(or_none(taxpayer.open_liability(period.period, "R3B").await)?))
+            }
+            Self::Negative(days) => {
+                output.show(&Shown(or_none(taxpayer.negative_liability(days.from, days.to).await)?))
             }
         }
     }
@@ -162,7 +178,77 @@ impl Ledger for CreditLedger {
     }
 }
 
-/// A line of either ledger.
+impl Ledger for LiabilityRegister {
+    fn raw(&self) -> &Value {
+        &self.raw
+    }
+
+    fn table(&self) -> String {
+        let closing = &self.closing;
+        let amounts = [&closing.igst, &closing.cgst, &closing.sgst, &closing.cess].map(MinorHeads::total);
+        let closing = Line { what: "closing".to_owned(), amounts, balance: closing.total, ..Line::default() };
+        let entry = |of: &LiabilityEntry| Line {
+            date: of.date,
+            what: of.description.clone(),
+            reference: of.reference.clone(),
+            side: of.side,
+            amounts: [&of.igst, &of.cgst, &of.sgst, &of.cess].map(MinorHeads::total),
+            amount: Some(of.amount),
+            balance: of.balance,
+        };
+        rows(self.entries.iter().map(entry).chain([closing]), ["owed", "paid"])
+    }
+}
+
+impl Ledger for OpenLiability {
+    fn raw(&self) -> &Value {
+        &self.raw
+    }
+
+    fn table(&self) -> String {
+        let line = |of: &OpenLiabilityLine| {
+            let [igst, cgst, sgst, cess] =
+                [&of.igst, &of.cgst, &of.sgst, &of.cess].map(|head| MinorHeads::total(head).to_string());
+            [of.description.clone(), igst, cgst, sgst, cess]
+        };
+        let lines: Vec<_> = self.lines.iter().map(line).collect();
+        match lines.is_empty() {
+            true => "nothing is owed\n".to_owned(),
+            false => table(["LIABILITY", "IGST", "CGST", "SGST", "CESS"], &lines),
+        }
+    }
+}
+
+impl Ledger for NegativeLiability {
+    fn raw(&self) -> &Value {
+        &self.raw
+    }
+
+    fn table(&self) -> String {
+        let sum = |amounts: &[NegativeAmount]| amounts.iter().map(|amount| amount.taxes).sum::<Taxes>();
+        let heads = |taxes: Taxes| [taxes.igst, taxes.cgst, taxes.sgst, taxes.cess];
+        let position = |name: &str, amounts: &[NegativeAmount]| {
+            let taxes = sum(amounts);
+            Line { what: name.to_owned(), amounts: heads(taxes), balance: taxes.tax(), ..Line::default() }
+        };
+        let entry = |of: &NegativeEntry| Line {
+            date: of.date,
+            what: of.description.clone(),
+            reference: of.reference.clone(),
+            side: of.side,
+            amounts: heads(sum(&of.amounts)),
+            amount: Some(sum(&of.amounts).tax()),
+            balance: sum(&of.balance).tax(),
+        };
+        lines(
+            position("opening", &self.opening),
+            self.entries.iter().map(entry),
+            position("closing", &self.closing),
+        )
+    }
+}
+
+/// A line of any ledger.
 #[derive(Default)]
 struct Line {
     date: Option<Date>,
@@ -175,11 +261,16 @@ struct Line {
 }
 
 fn lines(opening: Line, entries: impl Iterator<Item = Line>, closing: Line) -> String {
+    rows([opening].into_iter().chain(entries).chain([closing]), ["out", "in"])
+}
+
+/// The sides are those of a debit and of a credit.
+fn rows(lines: impl Iterator<Item = Line>, [debit, credit]: [&str; 2]) -> String {
     let cells = |line: Line| {
         let [igst, cgst, sgst, cess] = line.amounts.map(|amount| amount.to_string());
         let side = match line.side {
-            Side::Credit => "in",
-            Side::Debit => "out",
+            Side::Credit => credit,
+            Side::Debit => debit,
             _ => "",
         };
         let date = line.date.map(|date| date.to_string()).unwrap_or_default();
@@ -187,7 +278,7 @@ fn lines(opening: Line, entries: impl Iterator<Item = Line>, closing: Line) -> S
         let balance = line.balance.to_string();
         [date, line.what, line.reference, side.to_owned(), igst, cgst, sgst, cess, amount, balance]
     };
-    let rows: Vec<_> = [opening].into_iter().chain(entries).chain([closing]).map(cells).collect();
+    let rows: Vec<_> = lines.map(cells).collect();
     let headings = ["DATE", "WHAT", "REFERENCE", "", "IGST", "CGST", "SGST", "CESS", "AMOUNT", "BALANCE"];
     table(headings, &rows)
 }

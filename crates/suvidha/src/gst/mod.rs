@@ -4,17 +4,21 @@ mod call;
 mod connection;
 mod failure;
 mod filing;
+mod ims;
+mod inward;
 mod keygen;
 mod large;
 mod ledger;
 mod login;
 mod place;
+mod profile;
 mod proof;
 mod public;
 mod returns;
 mod rows;
 mod secrets;
 mod session;
+mod threeb;
 
 use std::path::PathBuf;
 
@@ -68,7 +72,7 @@ SUVIDHA_PFX_PASSPHRASE. Other users of the machine can see a command line.")]
     Search(public::Search),
     /// List the returns that a taxpayer has filed in a year; needs no login where search needs none
     Track(public::Track),
-    /// Save rows of a GSTR-1; prints the reference_id under which GSTN works on them
+    /// Save rows of a GSTR-1, or of a GSTR-1A; prints the reference_id under which GSTN works on them
     Save(returns::Save),
     /// Ask what has become of a save, a reset or a proceed-to-file
     Status(returns::Status),
@@ -78,9 +82,42 @@ SUVIDHA_PFX_PASSPHRASE. Other users of the machine can see a command line.")]
     Summary(returns::Summary),
     /// Throw away everything saved in a GSTR-1 and not filed
     Reset(returns::Reset),
-    /// File a GSTR-1, signed with an OTP sent to the signatory. There is no way back
+    /// File a GSTR-1, signed with an OTP sent to the signatory or with a DSC. There is no way back
     File(filing::File),
-    /// Show the cash ledger, the credit ledger, or what is in both
+    /// Read a section of GSTR-2A: what suppliers saved and filed
+    #[command(name = "2a")]
+    Gstr2a(inward::Gstr2a),
+    /// GSTR-2B: the credit that suppliers' returns give
+    #[command(name = "2b")]
+    Gstr2b {
+        /// What of it.
+        #[command(subcommand)]
+        command: inward::Gstr2bCommand,
+    },
+    /// The invoice management system: accept, reject, or keep pending what suppliers reported
+    Ims {
+        /// What to do.
+        #[command(subcommand)]
+        command: ims::ImsCommand,
+    },
+    /// GSTR-3B: save, pay and file
+    #[command(name = "3b")]
+    Gstr3b {
+        /// What to do.
+        #[command(subcommand)]
+        command: threeb::Gstr3bCommand,
+    },
+    /// How often the taxpayer files: see it, or choose
+    Preference {
+        /// Which.
+        #[command(subcommand)]
+        command: profile::PreferenceCommand,
+    },
+    /// Show the annual aggregate turnover
+    Turnover(profile::Year),
+    /// Show the late fee that is paid with a GSTR-3B
+    LateFee(returns::Period),
+    /// Show the cash ledger, the credit ledger, what is in both, or what is owed
     Ledger {
         /// Which.
         #[command(subcommand)]
@@ -114,6 +151,13 @@ pub(crate) fn run(gst: Gst, output: Output, seam: &Seam) -> Result<(), Failure> 
             GstCommand::Summary(summary) => summary.run(&place, output).await,
             GstCommand::Reset(reset) => reset.run(&place, output).await,
             GstCommand::File(file) => file.run(&place, output).await,
+            GstCommand::Gstr2a(section) => section.run(&place, output).await,
+            GstCommand::Gstr2b { command } => command.run(&place, output).await,
+            GstCommand::Ims { command } => command.run(&place, output).await,
+            GstCommand::Gstr3b { command } => command.run(&place, output).await,
+            GstCommand::Preference { command } => command.run(&place, output).await,
+            GstCommand::Turnover(year) => profile::turnover(year, &place, output).await,
+            GstCommand::LateFee(period) => profile::late_fee(period, &place, output).await,
             GstCommand::Ledger { command } => command.run(&place, output).await,
             GstCommand::Call(call) => call.run(&place, output).await,
             GstCommand::Keygen(keygen) => keygen.run(output, seam),

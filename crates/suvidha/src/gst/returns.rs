@@ -1,15 +1,17 @@
-//! `suvidha gst save`, `status`, `get`, `summary` and `reset`: a GSTR-1 before it is filed.
+//! `suvidha gst save`, `status`, `get`, `summary` and `reset`: a GSTR-1 or GSTR-1A before it is filed.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use clap::Args;
-use gstn::{Gstin, ReturnPeriod, catalogue};
+use clap::{Args, ValueEnum};
+use gstn::{Gstin, catalogue};
 use serde::Serialize;
 use serde_json::{Value, json};
-use suvidha_client::{Error, Gstr1, Patience, Progress, RefusedRow, ReturnStatus, SummaryKind};
+use suvidha_client::{
+    Error, Gstr1, Patience, Progress, RefusedRow, ReturnPeriod, ReturnStatus, SummaryKind, Taxpayer,
+};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Answer, Output, fields, table};
@@ -23,6 +25,8 @@ use super::rows;
 pub(crate) struct Save {
     #[command(flatten)]
     period: Period,
+    #[command(flatten)]
+    form: OutwardForm,
     /// The rows: GSTR-1 JSON as GSTN defines it; `-` is standard input
     file: PathBuf,
     /// Wait until GSTN has worked on it, and say what was refused
@@ -35,6 +39,8 @@ pub(crate) struct Save {
 pub(crate) struct Status {
     #[command(flatten)]
     period: Period,
+    #[command(flatten)]
+    form: OutwardForm,
     /// What `save` or `reset` printed
     reference_id: String,
     /// Wait until GSTN has worked on it
@@ -47,6 +53,8 @@ pub(crate) struct Status {
 pub(crate) struct Get {
     #[command(flatten)]
     period: Period,
+    #[command(flatten)]
+    form: OutwardForm,
     /// Which section: B2B, B2CL, B2CS, CDNR, CDNUR, EXP, AT, TXP, NIL, HSNSUM, DOCISS, …
     #[arg(value_parser = section)]
     section: String,
@@ -63,6 +71,8 @@ pub(crate) struct Get {
 pub(crate) struct Summary {
     #[command(flatten)]
     period: Period,
+    #[command(flatten)]
+    form: OutwardForm,
     /// With totals by counterparty
     #[arg(long)]
     long: bool,
@@ -73,9 +83,45 @@ pub(crate) struct Summary {
 pub(crate) struct Reset {
     #[command(flatten)]
     period: Period,
+    #[command(flatten)]
+    form: OutwardForm,
     /// Wait until GSTN has done it
     #[arg(long)]
     wait: bool,
+}
+
+/// Which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Form {
+    /// GSTR-1
+    #[default]
+    R1,
+    /// GSTR-1A, which corrects the GSTR-1 before GSTR-3B is filed
+    R1a,
+}
+
+/// Which form, of those that are used alike.
+#[derive(Debug, Args)]
+pub(crate) struct OutwardForm {
+    /// The form: GSTR-1, or GSTR-1A, which corrects it before GSTR-3B is filed
+    #[arg(long, value_enum, default_value = "r1")]
+    form: Form,
+}
+
+impl OutwardForm {
+    pub(crate) fn of(&self, taxpayer: &Taxpayer, period: ReturnPeriod) -> Gstr1 {
+        match self.form {
+            Form::R1 => taxpayer.gstr1(period),
+            Form::R1a => taxpayer.gstr1a(period),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self.form {
+            Form::R1 => "GSTR-1",
+            Form::R1a => "GSTR-1A",
+        }
+    }
 }
 
 /// Which tax period.
@@ -99,7 +145,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 impl Save {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
         let payload = read_payload(&self.file)?;
-        let gstr1 = place.open()?.gstr1(self.period.period);
+        let gstr1 = self.form.of(&place.open()?, self.period.period);
         let reference_id = gstr1.save(payload).await?;
         started(&gstr1, reference_id, self.wait, output).await
     }
@@ -117,7 +163,7 @@ pub(crate) fn read_payload(file: &PathBuf) -> Result<Vec<u8>, Failure> {
 
 impl Reset {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let gstr1 = place.open()?.gstr1(self.period.period);
+        let gstr1 = self.form.of(&place.open()?, self.period.period);
         let reference_id = gstr1.reset().await?;
         started(&gstr1, reference_id, self.wait, output).await
     }
@@ -126,10 +172,19 @@ impl Reset {
 /// Shows the reference id of a job, or its outcome where the caller waits for it.
 async fn started(gstr1: &Gstr1, reference_id: String, wait: bool, output: Output) -> Result<(), Failure> {
     if !wait {
-        return output.show(&Started { reference_id });
+        return show_started(reference_id, output);
     }
-    let status = gstr1.wait(&reference_id, Patience::default()).await?;
-    let outcome = outcome(&status);
+    ended(gstr1.wait(&reference_id, Patience::default()).await?, reference_id, output)
+}
+
+/// Shows the number under which GSTN works on something.
+pub(crate) fn show_started(reference_id: String, output: Output) -> Result<(), Failure> {
+    output.show(&Started { reference_id })
+}
+
+/// Shows what has become of a job; fails unless GSTN took everything.
+pub(crate) fn ended(status: ReturnStatus, reference_id: String, output: Output) -> Result<(), Failure> {
+    let outcome = if status.progress.is_final() { outcome(&status) } else { Ok(()) };
     output.show(&Outcome { reference_id, status })?;
     outcome
 }
@@ -154,14 +209,11 @@ fn outcome(status: &ReturnStatus) -> Result<(), Failure> {
 
 impl Status {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let gstr1 = place.open()?.gstr1(self.period.period);
+        let gstr1 = self.form.of(&place.open()?, self.period.period);
         if self.wait {
             return started(&gstr1, self.reference_id, true, output).await;
         }
-        let status = gstr1.status(&self.reference_id).await?;
-        let outcome = if status.progress.is_final() { outcome(&status) } else { Ok(()) };
-        output.show(&Outcome { reference_id: self.reference_id, status })?;
-        outcome
+        ended(gstr1.status(&self.reference_id).await?, self.reference_id, output)
     }
 }
 
@@ -171,7 +223,7 @@ impl Get {
         let mut query: Vec<_> =
             self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         query.extend(self.ctin.as_ref().map(|ctin| ("ctin", ctin.as_str())));
-        let found = taxpayer.gstr1(self.period.period).section(&self.section, &query).await;
+        let found = self.form.of(&taxpayer, self.period.period).section(&self.section, &query).await;
         let documents = match found {
             Err(Error::NoDocuments(_)) => json!({}),
             found => whole(&taxpayer, found).await?,
@@ -182,7 +234,7 @@ impl Get {
 
 impl Summary {
     pub(crate) async fn run(self, place: &SessionPlace, output: Output) -> Result<(), Failure> {
-        let gstr1 = place.open()?.gstr1(self.period.period);
+        let gstr1 = self.form.of(&place.open()?, self.period.period);
         let kind = if self.long { SummaryKind::Long } else { SummaryKind::Short };
         let totals = match gstr1.summary(kind).await {
             Ok(summary) => summary.value().clone(),
