@@ -22,6 +22,7 @@ use crate::simulator::{Simulator, same_secret};
 mod applicants;
 mod calls;
 mod clock;
+mod due_dates;
 mod einvoices;
 mod faults;
 mod inward;
@@ -49,6 +50,8 @@ fn table() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Simulator>>)> {
         ("post", "/challans/{cpin}/pay", post(payments::pay)),
         ("get", "/clock", get(clock::show)),
         ("put", "/clock", put(clock::change)),
+        ("get", "/due-dates", get(due_dates::list)),
+        ("put", "/due-dates", put(due_dates::extend)),
         ("get", "/faults", get(faults::list)),
         ("post", "/faults", post(faults::add)),
         ("delete", "/faults", delete(faults::clear)),

@@ -78,4 +78,6 @@ fn every_member_of_a_request_is_documented() {
         assert_eq!(documented(schema), known, "{schema}");
     }
     assert_eq!(documented("Reset"), known::<super::reset::Reset>("{}"));
+    let due_date = r#"{"form":"R1","period":"122025","due":"2026-01-13"}"#;
+    assert_eq!(documented("DueDate"), known::<super::due_dates::DueDate>(due_date));
 }

@@ -71,15 +71,20 @@ async fn what_a_buyer_rejects_or_keeps_pending_is_no_credit() {
     market.day("2026-02-14").await;
     assert_eq!(buyer.drawn(JANUARY).await["elgitc"]["itc4a5"]["subtotal"]["iamt"], 540);
     assert_eq!(buyer.again(JANUARY).await, Err("IMS2005".into()), "nothing has changed");
+    buyer.file_nil_gstr1(JANUARY).await;
     buyer.act("A2", "R").await;
     buyer.act("A3", "P").await;
+    assert_eq!(
+        buyer.file_gstr3b(JANUARY).await,
+        Err("RET2B1023".into()),
+        "GSTR-2B is older than the actions"
+    );
     buyer.again(JANUARY).await.unwrap();
     let statement = buyer.twob(JANUARY).await.unwrap();
     assert_eq!(numbers(&statement["docdata"]["b2b"]), ["A1"]);
     assert_eq!(numbers(&statement["docRejdata"]["b2b"]), ["A2"]);
     assert_eq!(buyer.drawn(JANUARY).await["elgitc"]["itc4a5"]["subtotal"]["iamt"], 180);
 
-    buyer.file_nil_gstr1(JANUARY).await;
     buyer.file_gstr3b(JANUARY).await.unwrap();
     assert!(buyer.record("A1").await.is_none() && buyer.record("A2").await.is_none(), "done with");
     assert_eq!(buyer.record("A3").await.unwrap().1["action"], "P");
@@ -245,4 +250,17 @@ async fn a_correction_raises_this_months_liability_and_the_buyers_next_credit() 
     buyer.file_gstr3b(JANUARY).await.unwrap();
     market.day("2026-03-14").await;
     assert_eq!(numbers(&buyer.twob(FEBRUARY).await.unwrap()["docdata"]["b2b"]), ["A2"]);
+}
+
+#[tokio::test]
+async fn an_extended_due_date_brings_a_later_return_into_the_statement() {
+    let (market, seller, buyer) = trade("2026-02-15").await;
+    let extension = json!({"form": "R1", "period": JANUARY, "due": "2026-02-15"});
+    market.manage("PUT", "/due-dates", extension.clone()).await;
+    assert_eq!(market.manage("GET", "/due-dates", json!({})).await, json!({ "due_dates": [extension] }));
+    seller.save(JANUARY, b2b(&buyer, &[invoice("A1", "05-01-2026", "29")])).await;
+    seller.file_gstr1(JANUARY).await.unwrap();
+    assert_eq!(buyer.twob(JANUARY).await, Err("RET2B1018".into()), "the 14th has moved with it");
+    market.day("2026-02-18").await;
+    assert_eq!(numbers(&buyer.twob(JANUARY).await.unwrap()["docdata"]["b2b"]), ["A1"]);
 }
