@@ -21,7 +21,7 @@ use crate::ledgers::money::Heads;
 use crate::payload::{self, Opened};
 use crate::registration;
 use crate::respond::Answer;
-use crate::returns::{self, own_gstin, query_period, session};
+use crate::returns::{own_gstin, query_period, session};
 use crate::routes::not_here;
 use crate::sessions::LiveSession;
 use crate::simulator::Simulator;
@@ -96,7 +96,6 @@ pub(crate) fn answer(
     let made = Made { simulator, live: &live, call };
     if call.method == Method::GET {
         return match call.query("action") {
-            Some("RETSTATUS") => returns::status(simulator, &live, call),
             Some("RETSUM") => made.summary(),
             Some("AUTOLIAB") => made.auto_liability(),
             Some("RETINT") => made.read(|conn, taxable| Ok(interest::told(conn, taxable)?)),
@@ -124,10 +123,12 @@ pub(crate) fn answer(
 /// LATEFEEBREAKUP of `/returns`.
 pub(crate) fn late_fee(simulator: &Simulator, live: &LiveSession, call: &Call) -> Result<Answer, Fault> {
     let form = call.query("rtn_typ").unwrap_or("R3B");
-    if Form::read(form) != Some(Form::Gstr3b) {
-        return Err(Fault::not_simulated(&format!("LATEFEEBREAKUP of {form}")));
+    match Form::read(form) {
+        Some(form @ (Form::Gstr1 | Form::Gstr3b)) => {
+            Made { simulator, live, call }.read(|conn, taxable| Ok(late_fee::told(conn, taxable, form)?))
+        }
+        _ => Err(Fault::not_simulated(&format!("LATEFEEBREAKUP of {form}"))),
     }
-    Made { simulator, live, call }.read(|conn, taxable| Ok(late_fee::told(conn, taxable)?))
 }
 
 /// RETLIAB and TAXPAYABLE of `/ledgers`.

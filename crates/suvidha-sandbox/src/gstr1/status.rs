@@ -1,5 +1,6 @@
 //! The life of a return: not filed → ready to file → filed (gst-engine.md 1.1).
 
+use gstn::{Gstin, ReturnPeriod};
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
@@ -38,6 +39,15 @@ pub fn status(connection: &Connection, subject: &Subject) -> rusqlite::Result<Re
         (None, Some(_)) => ReturnState::ReadyToFile,
         (None, None) => ReturnState::NotFiled,
     })
+}
+
+/// Whether the GSTR-1 of a period was filed as a nil return.
+///
+/// # Errors
+/// Only those of the database.
+pub fn was_nil(connection: &Connection, gstin: &Gstin, period: ReturnPeriod) -> rusqlite::Result<bool> {
+    let standing = store::standing(connection, gstin, Form::Gstr1, period)?;
+    Ok(standing.filed.is_some() && standing.nil)
 }
 
 /// Deletes every row of the period; the return is "not filed" again.

@@ -1,15 +1,21 @@
-//! The fee for filing GSTR-3B late (section 47, notifications 76/2018 and 19/2021). That of one return is owed with the
-//! next, half as central and half as state tax.
+//! The fee for filing GSTR-3B and GSTR-1 late (section 47, notifications 76/2018 with 19/2021, and 4/2018 with 20/2021), half as
+//! central and half as state tax. That of a GSTR-3B is owed with the next; that of a GSTR-1 is told, and demanded nowhere.
 
+use gstn::ReturnPeriod;
 use jiff::civil::Date;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::form::Saved;
 use super::{Taxable, store};
+use crate::calendar::extended_due_date;
 use crate::clock::slashed;
 use crate::duties;
+use crate::filed;
+use crate::forms::Form;
+use crate::gstr1;
 use crate::ledgers::money::{Heads, rupees};
+use crate::preferences::frequency;
 
 const CRORE: i64 = 10_000_000;
 
@@ -28,7 +34,7 @@ pub(crate) fn fee(days: i64, nil: bool, turnover: i64, by_turnover: bool) -> i64
     days.max(0).saturating_mul(a_day).min(most).saturating_mul(100)
 }
 
-/// What the return before left to be paid with this one.
+/// What the return before costs for having come late.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LateFee {
     of: Option<Late>,
@@ -36,7 +42,7 @@ pub(crate) struct LateFee {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Late {
-    period: gstn::ReturnPeriod,
+    period: ReturnPeriod,
     filed_on: Date,
     nil: bool,
     days: i64,
@@ -44,6 +50,12 @@ struct Late {
 }
 
 impl LateFee {
+    fn new(taxable: &Taxable<'_>, period: ReturnPeriod, filed_on: Date, due: Date, nil: bool) -> Self {
+        let days = i64::from((filed_on - due).get_days());
+        let each = fee(days, nil, taxable.turnover, taxable.rules.late_fee_is_by_turnover(period));
+        Self { of: (each > 0).then_some(Late { period, filed_on, nil, days, each }) }
+    }
+
     /// By tax head.
     pub(crate) fn fee(&self) -> Heads {
         let each = self.of.as_ref().map_or(0, |late| late.each);
@@ -51,32 +63,46 @@ impl LateFee {
     }
 }
 
-/// The late fee that is paid with a return: that of the one before it.
+/// The late fee that is paid with a GSTR-3B: that of the one before it.
 pub(crate) fn carried_into(conn: &Connection, taxable: &Taxable<'_>) -> rusqlite::Result<LateFee> {
     let Some(before) = duties::period_before(conn, taxable.gstin, taxable.period)? else {
         return Ok(LateFee::default());
     };
-    let earlier = taxable.at(conn, before)?;
     let Some(kept) = store::find(conn, taxable.gstin, before)? else { return Ok(LateFee::default()) };
     let Some(filed) = kept.filed else { return Ok(LateFee::default()) };
-    let days = i64::from((filed.on - earlier.due(conn)?).get_days());
     let nil = Saved { interest: Heads::ZERO, ..kept.saved }.is_nil();
-    let by_turnover = taxable.rules.late_fee_is_by_turnover(before);
-    let each = fee(days, nil, taxable.turnover, by_turnover);
-    Ok(LateFee { of: (each > 0).then_some(Late { period: before, filed_on: filed.on, nil, days, each }) })
+    let due = taxable.at(conn, before)?.due(conn)?;
+    Ok(LateFee::new(taxable, before, filed.on, due, nil))
 }
 
-/// The reply of LATEFEEBREAKUP.
-pub(crate) fn told(conn: &Connection, taxable: &Taxable<'_>) -> rusqlite::Result<Value> {
-    let late = carried_into(conn, taxable)?;
-    let total = |late: &LateFee| rupees(late.of.as_ref().map_or(0, |late| late.each));
-    let period = taxable.period.to_string();
+/// The late fee of the GSTR-1 before that of the period.
+fn of_gstr1(conn: &Connection, taxable: &Taxable<'_>) -> rusqlite::Result<LateFee> {
+    let Some(before) = duties::period_before(conn, taxable.gstin, taxable.period)? else {
+        return Ok(LateFee::default());
+    };
+    let Some(filed) = filed::find(conn, taxable.gstin, Form::Gstr1, before)? else {
+        return Ok(LateFee::default());
+    };
+    let frequency = frequency(conn, taxable.gstin, before)?;
+    let due = extended_due_date(conn, Form::Gstr1, frequency, taxable.state, before)?;
+    let nil = gstr1::was_nil(conn, taxable.gstin, before)?;
+    Ok(LateFee::new(taxable, before, filed.on, due, nil))
+}
+
+/// The reply of LATEFEEBREAKUP for GSTR-3B or GSTR-1.
+pub(crate) fn told(conn: &Connection, taxable: &Taxable<'_>, form: Form) -> rusqlite::Result<Value> {
+    let late = match form {
+        Form::Gstr1 => of_gstr1(conn, taxable)?,
+        _ => carried_into(conn, taxable)?,
+    };
+    let (form, period) = (form.long_name(), taxable.period.to_string());
+    let total = rupees(late.of.as_ref().map_or(0, |late| late.each));
     let details: Vec<Value> = late
         .of
         .iter()
         .map(|late| {
             json!({
-                "rtnTypOrg": "GSTR3B", "rtnPrdOrg": late.period.to_string(), "filingDtOrg": slashed(late.filed_on),
+                "rtnTypOrg": form, "rtnPrdOrg": late.period.to_string(), "filingDtOrg": slashed(late.filed_on),
                 "isNilOrg": if late.nil { "Y" } else { "N" }, "totalDays": late.days, "paidDays": 0,
                 "dueDays": late.days, "totalAmtCgst": rupees(late.each), "totalAmtSgst": rupees(late.each),
                 "paidAmtCgst": 0, "paidAmtSgst": 0, "dueAmtCgst": rupees(late.each),
@@ -85,9 +111,9 @@ pub(crate) fn told(conn: &Connection, taxable: &Taxable<'_>) -> rusqlite::Result
         })
         .collect();
     Ok(json!({
-        "gstin": taxable.gstin.as_str(), "rtnTyp": "GSTR3B", "rtnPrd": period,
-        "currLateFee": [{ "rtnTyp": "GSTR3B", "rtnPrd": period, "cgst": total(&late), "sgst": total(&late) }],
-        "priorPrdLtFee": { "totcgstamnt": total(&late), "totsgstamnt": total(&late), "ltFeeDet": details },
+        "gstin": taxable.gstin.as_str(), "rtnTyp": form, "rtnPrd": period,
+        "currLateFee": [{ "rtnTyp": form, "rtnPrd": period, "cgst": total, "sgst": total }],
+        "priorPrdLtFee": { "totcgstamnt": total, "totsgstamnt": total, "ltFeeDet": details },
     }))
 }
 

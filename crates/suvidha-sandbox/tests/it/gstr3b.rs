@@ -159,7 +159,7 @@ fn calls_that_cannot_be_a_gstr3b_are_refused_in_its_own_words() {
     assert_eq!(world.gstn(&session.get(PATH, "RETSUBMIT", "022025")).error_cd(), "RET11403");
     let submit = session.write("POST", PATH, "RETSUBMIT", &own(&session));
     assert_eq!(world.gstn(&submit).error_cd(), "SBX501");
-    let fee = session.get("returns", "LATEFEEBREAKUP&rtn_typ=R1", "022025");
+    let fee = session.get("returns", "LATEFEEBREAKUP&rtn_typ=R1A", "022025");
     assert_eq!(world.gstn(&fee).error_cd(), "SBX501");
 
     let session = world.taxpayer(&json!({"state": "29"})).login(&world);
@@ -235,6 +235,14 @@ fn a_late_return_costs_interest_and_a_fee_with_the_next_one() {
     form["sup_details"]["isup_rev"] = json!({"txval": 1_000_000, "camt": 50_000, "samt": 50_000});
     assert_eq!(job(&world, &session, PERIOD, "RETSAVE", &form), done());
     move_clock(&world, "2025-04-30");
+    let fee = |world: &World, form: &str| {
+        session.open(&world.gstn(&session.get(
+            "returns",
+            &format!("LATEFEEBREAKUP&rtn_typ={form}"),
+            "042025",
+        )))
+    };
+    assert_eq!(fee(&world, "R1")["priorPrdLtFee"]["ltFeeDet"], json!([]), "GSTR-1 was filed in time");
     let mut late = payment();
     late["pdcash"][1]["cpd"] = 50_000.into();
     late["pdcash"][1]["spd"] = 50_000.into();
@@ -247,7 +255,7 @@ fn a_late_return_costs_interest_and_a_fee_with_the_next_one() {
     assert_eq!((&interest["filed_period"], &interest["filingdt"]), (&json!(PERIOD), &json!("30-04-2025")));
     let line = &interest["interestbreakup"][0];
     assert_eq!((&line["duedate"], &line["rates"][0]["delay"]), (&json!("20-04-2025"), &json!(10)));
-    let fee = session.open(&world.gstn(&session.get("returns", "LATEFEEBREAKUP&rtn_typ=R3B", "042025")));
+    let fee = fee(&world, "R3B");
     assert_eq!(fee["priorPrdLtFee"]["totcgstamnt"], 250);
     assert_eq!(fee["priorPrdLtFee"]["ltFeeDet"][0]["totalDays"], 10);
 
@@ -379,4 +387,16 @@ fn what_a_supplier_filed_is_the_recipients_credit_from_the_fourteenth_on() {
                       "itc_elg": {"itc_avl": [{"ty": "OTH", "iamt": 360}]}});
     let request = recipient.write("POST", PATH, "VALID", &form);
     assert_eq!(recipient.open(&world.gstn(&request))["isValid"], "Y");
+}
+
+#[test]
+fn a_late_gstr1_is_told_with_its_fee() {
+    let world = World::new();
+    let session = world.taxpayer(&json!({"state": "29"})).login(&world);
+    move_clock(&world, "2025-04-16");
+    file_month(&world, &session, PERIOD, &["A1"]);
+    let told = session.open(&world.gstn(&session.get("returns", "LATEFEEBREAKUP&rtn_typ=GSTR1", "042025")));
+    assert_eq!((&told["rtnTyp"], &told["priorPrdLtFee"]["totsgstamnt"]), (&json!("GSTR1"), &json!(125)));
+    let detail = &told["priorPrdLtFee"]["ltFeeDet"][0];
+    assert_eq!((&detail["rtnPrdOrg"], &detail["totalDays"]), (&json!(PERIOD), &json!(5)));
 }
