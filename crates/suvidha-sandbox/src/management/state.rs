@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Refusal, Shared, no_taxpayer, off_thread, read_gstin};
 use crate::calendar::period_of;
 use crate::filed;
+use crate::ledgers;
 use crate::preferences;
 use crate::taxpayers;
 
@@ -36,6 +37,7 @@ pub(super) async fn show(
                 "sessions": live_sessions(tx, &gstin, simulator.seam.now().as_millisecond())?,
                 "returns": saved(tx, &gstin)?,
                 "filed": filed::of(tx, &gstin)?.iter().map(filing).collect::<Vec<_>>(),
+                "balance": ledgers::statements::balance(tx, &gstin)?,
                 "jobs": jobs(tx, &gstin)?,
                 "rows": rows(tx, &gstin)?,
             })))

@@ -1,7 +1,7 @@
 //! Runs the executable, and keeps servers alive for the length of a test.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -239,28 +239,42 @@ pub(crate) fn get(url: &str, header: &str) -> (u16, Value) {
 
 /// One call of the sandbox's management that a ready file tells of, with its token: the status and the body.
 pub(crate) fn manage(ready: &Value, method: &str, path: &str, json: &Value) -> (u16, Value) {
-    let token = fs::read_to_string(ready["gstn_management_token_file"].as_str().unwrap()).unwrap();
+    try_to_manage(ready, method, path, json).unwrap()
+}
+
+/// The same, while the sandbox may be gone at any moment.
+pub(crate) fn try_to_manage(
+    ready: &Value,
+    method: &str,
+    path: &str,
+    json: &Value,
+) -> io::Result<(u16, Value)> {
+    let token = fs::read_to_string(ready["gstn_management_token_file"].as_str().unwrap())?;
     let headers = format!("content-type: application/json\r\nauthorization: Bearer {}", token.trim());
     let body = if json.is_null() { String::new() } else { json.to_string() };
-    exchange(method, &format!("{}{path}", ready["gstn_management"].as_str().unwrap()), &headers, &body)
+    try_to_exchange(method, &format!("{}{path}", ready["gstn_management"].as_str().unwrap()), &headers, &body)
 }
 
 /// One request with more headers, `\r\n` between them, over plain HTTP: the status and the body.
 pub(crate) fn exchange(method: &str, url: &str, header: &str, body: &str) -> (u16, Value) {
+    try_to_exchange(method, url, header, body).unwrap()
+}
+
+fn try_to_exchange(method: &str, url: &str, header: &str, body: &str) -> io::Result<(u16, Value)> {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     write!(
         stream,
         "{method} /{path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
-    .unwrap();
+    )?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::String(body.to_owned())))
+    stream.read_to_string(&mut answer)?;
+    let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_off)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut_off)?;
+    Ok((status, serde_json::from_str(body).unwrap_or(Value::String(body.to_owned()))))
 }
 
 /// The permission bits of a file.
@@ -281,9 +295,16 @@ pub(crate) fn recent_periods(n: usize) -> Vec<(String, String)> {
 }
 
 /// A GSTR-1 with one invoice to Maharashtra from another state.
-pub(crate) fn gstr1(gstin: &str, (period, date): &(String, String), inum: &str) -> String {
-    json!({"gstin": gstin, "fp": period, "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": [
-        {"inum": inum, "idt": date, "val": 1180, "pos": "27", "rchrg": "N", "inv_typ": "R",
-         "itms": [{"num": 1, "itm_det": {"rt": 18, "txval": 1000, "iamt": 180, "csamt": 0}}]}]}]})
-    .to_string()
+pub(crate) fn gstr1(gstin: &str, month: &(String, String), inum: &str) -> String {
+    gstr1_of(gstin, month, &[inum.to_owned()])
+}
+
+/// The same with an invoice for each number.
+pub(crate) fn gstr1_of(gstin: &str, (period, date): &(String, String), numbers: &[String]) -> String {
+    let invoice = |inum: &String| {
+        json!({"inum": inum, "idt": date, "val": 1180, "pos": "27", "rchrg": "N", "inv_typ": "R",
+               "itms": [{"num": 1, "itm_det": {"rt": 18, "txval": 1000, "iamt": 180, "csamt": 0}}]})
+    };
+    let invoices: Vec<_> = numbers.iter().map(invoice).collect();
+    json!({"gstin": gstin, "fp": period, "b2b": [{"ctin": "27AAPFU0939F1ZV", "inv": invoices}]}).to_string()
 }
