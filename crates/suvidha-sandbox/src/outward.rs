@@ -15,7 +15,7 @@ use crate::jobs::{self, Job, NewJob, Slot};
 use crate::payload;
 use crate::registration;
 use crate::respond::Answer;
-use crate::returns::{self, no_record, open, own_gstin, query_period, session};
+use crate::returns::{no_record, open, own_gstin, query_period, session};
 use crate::routes::not_here;
 use crate::sessions::LiveSession;
 use crate::simulator::Simulator;
@@ -90,7 +90,6 @@ pub(crate) fn gstr1(
     let made = Made { simulator, live: &live, call, form: Form::Gstr1 };
     if call.method == Method::GET {
         return match call.query("action") {
-            Some("RETSTATUS") => returns::status(simulator, &live, call),
             Some("RETSUM") => made.summary(),
             Some(section) if SECTIONS.contains(&section) => made.section(section),
             action => Err(not_here(call, resource, action)),
@@ -116,7 +115,6 @@ pub(crate) fn gstr1a(
     let made = Made { simulator, live: &live, call, form: Form::Gstr1a };
     if call.method == Method::GET {
         return match call.query("action") {
-            Some("RETSTATUS") => returns::status(simulator, &live, call),
             Some("RETSUM") => made.summary(),
             Some(action) if SECTIONS.contains(&section_of_gstr1a(action)) => {
                 made.section(section_of_gstr1a(action))

@@ -4,6 +4,7 @@ use gstn::crypto::{AppKey, base64};
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
+use crate::schema::assert_matches;
 use crate::taxpayer::with_client;
 use crate::world::World;
 
@@ -36,6 +37,7 @@ fn a_search_describes_the_sandboxs_own_taxpayers() {
         "registered_on": "2019-02-03"});
     world.taxpayer(&wanted);
     let found = open(&world.gstn(&search("27AAPFU0939F1ZV")));
+    assert_matches("search", &found);
     insta::assert_json_snapshot!(found);
 }
 
@@ -44,6 +46,7 @@ fn a_cancelled_registration_shows() {
     let world = World::new();
     let taxpayer = world.taxpayer(&json!({"status": "Cancelled"}));
     let found = open(&world.gstn(&search(&taxpayer.gstin)));
+    assert_matches("search", &found);
     assert_eq!((&found["sts"], &found["cxdt"]), (&json!("Cancelled"), &json!("10/04/2025")));
 }
 

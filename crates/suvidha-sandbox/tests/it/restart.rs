@@ -39,7 +39,7 @@ fn a_job_that_cannot_be_processed_ends_instead_of_being_tried_for_ever() {
     let session = world.taxpayer(&json!({"state": "29"})).login(&world);
     let broken = session.saved(&world, PERIOD, &["A1"]);
     world.crash();
-    world.database().execute("UPDATE jobs SET action = 'JUGGLE'", []).unwrap();
+    world.database().execute("UPDATE jobs SET form = 'R99'", []).unwrap();
     world.start();
     assert_eq!(session.finished(&world, PERIOD, &broken), "ER");
     assert_eq!(session.status(&world, PERIOD, &broken)["error_report"]["error_cd"], "RET191138");

@@ -76,6 +76,7 @@ impl Check<'_> {
         for (name, member) in object {
             match schema["properties"].get(name) {
                 Some(property) => self.value(property, member, &format!("{at}.{name}")),
+                None if schema["additionalProperties"] == true => {}
                 None => self.problems.push(format!("{at}.{name} is not a known key")),
             }
         }

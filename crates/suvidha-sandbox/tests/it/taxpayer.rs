@@ -5,6 +5,7 @@ use gstn::envelope::Reply;
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
+use crate::schema::assert_matches;
 use crate::world::{CLIENT_ID, CLIENT_SECRET, World, until};
 
 pub(crate) const OTP: &str = "575757";
@@ -146,7 +147,11 @@ impl Session {
     }
 
     pub(crate) fn status(&self, world: &World, period: &str, reference_id: &str) -> Value {
-        self.open(&world.gstn(&self.ask_status(period, reference_id)))
+        let told = self.open(&world.gstn(&self.ask_status(period, reference_id)));
+        if told["form_typ"] == "R1" || told["form_typ"] == "R1A" {
+            assert_matches("retstatus", &told);
+        }
+        told
     }
 
     /// Waits for a job to end, moving the clock, and gives its status.
