@@ -188,7 +188,7 @@ pub struct Files {
 
 impl Default for Files {
     fn default() -> Self {
-        Self { limit: 10_000, per_archive: 10_000, url_minutes: 24 * 60, estimate_minutes: 30 }
+        Self { limit: 10_000, per_archive: 10_000, url_minutes: 24 * 60, estimate_minutes: 0 }
     }
 }
 

@@ -16,7 +16,6 @@ async fn world(clock: &Arc<ManualClock>) -> World {
     World::with(clock, |config| {
         config.files.limit = 3;
         config.files.per_archive = 2;
-        config.files.estimate_minutes = 0;
     })
     .await
     .unwrap()
