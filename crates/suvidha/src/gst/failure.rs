@@ -3,7 +3,7 @@
 use std::io;
 
 use serde_json::json;
-use suvidha_client::{Error, Origin};
+use suvidha_client::{Error, NoStatement, Origin};
 
 use crate::exit::{Exit, Failure};
 
@@ -49,6 +49,7 @@ fn exit(error: &Error) -> Exit {
     match error {
         Error::OtpRequired { .. } | Error::WrongAspSecret { .. } => Exit::Permission,
         Error::Throttled { .. } | Error::StillProcessing { .. } | Error::Queued(_) => Exit::TryLater,
+        Error::NoStatement { why: NoStatement::NotYet, .. } => Exit::TryLater,
         Error::Unavailable { .. } | Error::Untrusted { .. } => Exit::Unavailable,
         Error::Protocol { .. } | Error::Download { .. } => Exit::Protocol,
         Error::Invalid(_) => Exit::Data,

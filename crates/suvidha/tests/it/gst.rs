@@ -243,3 +243,41 @@ fn returns_ledgers_and_other_apis_are_shown_as_tables_and_as_gstn_gives_them() {
     unknown.fails(65, "GSTN's catalogue has no API nothing/like/it XYZZY\n  What has a command of its own");
     server.stop();
 }
+
+#[test]
+fn a_gstr3b_is_drawn_saved_paid_and_filed_and_statements_are_read() {
+    let place = Place::new();
+    let (server, ready) = place.start_ready("up --listen 127.0.0.1:0");
+    place.run("gst login --demo --session session").succeeds();
+    let (period, _) = &recent_periods(1)[0];
+    let pan = text(&ready["taxpayer"]["gstin"])[2..12].to_owned();
+    let line = |line: &str| format!("gst {line} --session session");
+    let json = |words: &str| place.json(&line(words));
+    let done = |words: &str| place.run(&line(words)).succeeds();
+    let says = |words: &str, expected: &str| {
+        let ended = place.run(&line(words));
+        ended.succeeds();
+        assert!(ended.out.contains(expected), "{words}: {}", ended.out);
+    };
+
+    says(&format!("2a B2B --period {period}"), "nothing reported");
+    place.run(&line(&format!("2b show --period {period}"))).fails(75, "RET2B1018");
+    assert_eq!(json("ims count")["all_oth"]["ttl_cnt"], 0);
+    says("ims list", "no records");
+    place.run(&line("ims reject A1")).fails(65, "no record A1");
+
+    says(&format!("3b summary --period {period}"), "nothing saved");
+    done(&format!("file --period {period} --pan {pan} --otp 575757 --nil"));
+    done(&format!("3b liability --period {period} --write gstr3b.json"));
+    let checked = json(&format!("3b validate --period {period} gstr3b.json"));
+    assert_eq!(checked["isValid"], "Y", "{checked}");
+    done(&format!("3b save --period {period} --wait gstr3b.json"));
+    let shown = json(&format!("3b offset --period {period} --dry-run"));
+    assert_eq!(shown["missing_cash"]["total"], 0, "{shown}");
+    assert!(json(&format!("ledger open --period {period}"))["op_liab"].as_array().unwrap().is_empty());
+    let filed = json(&format!("3b file --period {period} --pan {pan} --otp 575757"));
+    assert_eq!(text(&filed["ack_num"]).len(), 15);
+    done("ledger liability --from 2026-01-01 --to 2026-12-31");
+    done(&format!("late-fee --period {period}"));
+    server.stop();
+}
