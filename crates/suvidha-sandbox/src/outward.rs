@@ -1,5 +1,6 @@
 //! GSTR-1 and GSTR-1A on the wire: saves, reads, proceeding to file and filing.
 
+use gstn::ReturnPeriod;
 use gstn::envelope::Request;
 use http::Method;
 use rusqlite::Transaction;
@@ -57,6 +58,8 @@ const SAVE: &str = "SAVE";
 const RESET: &str = "RESET";
 const PROCEED: &str = "PTF";
 const NIL_PROCEED: &str = "PTFNIL";
+const SUM_UP: &str = "GENSUM";
+const SUBMIT: &str = "RETSUBMIT";
 
 /// Does what a job of a GSTR-1 asks for.
 pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, job: &Job) -> rusqlite::Result<JobOutcome> {
@@ -67,6 +70,8 @@ pub(crate) fn run(tx: &Transaction<'_>, simulator: &Simulator, job: &Job) -> rus
         RESET => gstr1::reset(tx, &subject),
         PROCEED => gstr1::proceed_to_file(tx, &subject, false),
         NIL_PROCEED => gstr1::proceed_to_file(tx, &subject, true),
+        SUM_UP => gstr1::sum_up(tx, &subject),
+        SUBMIT => gstr1::submit(tx, &subject),
         _ => Err(job.unknown()),
     }
 }
@@ -100,6 +105,10 @@ pub(crate) fn gstr1(
         Some("RETSAVE") => made.save(&request),
         Some("RESET") => made.reset(&request),
         Some("RETFILE") => made.file(&request),
+        Some(action @ (SUM_UP | SUBMIT)) => match made.period_with_submit(&request) {
+            Some(period) => made.submit(action, period),
+            None => Err(not_here(call, resource, Some(action))),
+        },
         action => Err(not_here(call, resource, action)),
     }
 }
@@ -212,6 +221,34 @@ impl Made<'_> {
         })?;
         self.simulator.new_job.notify_one();
         Ok(Answer::sealed(&self.simulator.seam, &self.live.session.sek, &outcome))
+    }
+
+    /// The period of a GENSUM or RETSUBMIT, if it is one that had them. Clients send it encrypted or in clear.
+    fn period_with_submit(&self, request: &Request) -> Option<ReturnPeriod> {
+        let encrypted = open(self.simulator, self.live, self.call, request).ok().map(|(_, period)| period);
+        let in_clear = || {
+            let json: Value = serde_json::from_slice(&self.call.body).ok()?;
+            let strict = self.simulator.config.strict_period_header;
+            payload::period(&json, &self.live.taxpayer.gstin, self.call, strict).ok()
+        };
+        let period = encrypted.or_else(in_clear)?;
+        self.simulator.rules().has_submit(period).then_some(period)
+    }
+
+    /// GENSUM and RETSUBMIT, for periods until December 2021.
+    fn submit(&self, action: &str, period: ReturnPeriod) -> Result<Answer, Fault> {
+        registration::may_file(&self.live.taxpayer, self.form, period)?;
+        let subject = self.simulator.subject(&self.live.taxpayer, self.form, period);
+        let duration_ms = i64::from(self.simulator.config.latency.ptf_ms);
+        let reference_id = self.simulator.db.write(|tx| -> Result<String, Fault> {
+            jobs::refuse_unless_queued(tx, self.simulator, &Slot::of(&subject))?;
+            if action == SUBMIT {
+                gstr1::precheck_submit(tx, &subject)?;
+            }
+            let job = NewJob { slot: Slot::of(&subject), action, payload: None, duration_ms };
+            Ok(jobs::accept(tx, self.simulator, &job)?)
+        })?;
+        Ok(self.accepted(&reference_id))
     }
 
     /// A save is answered when it is on disk, and processed afterwards.

@@ -33,6 +33,8 @@ const STATE_25_MERGED: From = (2020, 8);
 const QRMP: From = (2021, 1);
 /// One missing GSTR-3B bars GSTR-1, no longer two (notification 35/2021). A
 const ONE_GSTR3B_BARS: From = (2022, 1);
+/// GSTR-1 is proceeded to file, no longer submitted (release note of 24.01.22). C
+const PROCEED_TO_FILE: From = (2022, 1);
 /// GSTR-1 in the order of periods: s.37(4), by the Finance Act 2022. A
 const GSTR1_IN_ORDER: From = (2022, 10);
 /// Late fee by turnover (notification 19/2021). A
@@ -179,6 +181,11 @@ impl Rules {
             (true, false, true) => 2,
             _ => 0,
         }
+    }
+
+    /// Whether GSTR-1 may be submitted, after which nothing can be saved any more.
+    pub(crate) fn has_submit(&self, period: ReturnPeriod) -> bool {
+        !self.since(PROCEED_TO_FILE, period)
     }
 
     /// Whether there is an invoice furnishing facility for quarterly filers.
@@ -369,6 +376,7 @@ mod tests {
         let off = Rules { previous_return_first: false, ..rules };
         assert!(!off.gstr1_follows_gstr1(period("102022")));
         assert_eq!(off.unfiled_gstr3b_that_block(period("012022")), 0);
+        assert!(rules.has_submit(period("122021")) && !rules.has_submit(period("012022")));
         assert!(!rules.has_iff(period("122020")) && rules.has_iff(period("012021")));
         assert!(!rules.has_gstr1a(period("072024")) && rules.has_gstr1a(period("082024")));
     }

@@ -52,7 +52,8 @@ pub use save::{precheck_save, save};
 pub(crate) use schema::parse_date;
 pub use sections::{SectionQuery, section};
 pub use status::{
-    ReturnState, file, precheck_file, precheck_proceed_to_file, proceed_to_file, reset, status, was_nil,
+    ReturnState, file, precheck_file, precheck_proceed_to_file, precheck_submit, proceed_to_file, reset,
+    status, submit, sum_up, was_nil,
 };
 pub use store::create_tables;
 pub use stretch::{Place as SectionPlace, Stretch, stretch};

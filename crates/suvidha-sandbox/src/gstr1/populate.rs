@@ -31,7 +31,8 @@ pub fn populate(tx: &Transaction, subject: &Subject, sections: &Value) -> rusqli
     let [SentRow { row, .. }] = rows.as_slice() else {
         return Ok(Populated::Refused(GstnError::new("RET191107", "One document is populated at a time")));
     };
-    if store::standing(tx, subject.gstin, subject.form, subject.period)?.filed.is_some() {
+    let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
+    if standing.filed.is_some() || standing.submitted {
         return Ok(Populated::Filed);
     }
     if !with_number_of(tx, subject, sections)?.is_empty() {

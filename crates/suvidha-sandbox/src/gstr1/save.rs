@@ -14,6 +14,7 @@ use super::report::ErrorReport;
 use super::rows::{Row, SentRow, single_rows};
 use super::schema;
 use super::statements::{Statement, statements};
+use super::status::submitted_already;
 use super::store::{self, KeptRow};
 use super::tables::{Items, TABLES};
 use super::totals::Totals;
@@ -26,7 +27,11 @@ use crate::duties;
 /// # Errors
 /// GSTN's refusal, or the database's.
 pub fn precheck_save(connection: &Connection, subject: &Subject, _payload: &Value) -> Result<(), Fault> {
-    if store::standing(connection, subject.gstin, subject.form, subject.period)?.filed.is_some() {
+    let standing = store::standing(connection, subject.gstin, subject.form, subject.period)?;
+    if standing.submitted && standing.filed.is_none() {
+        return Err(submitted_already().into());
+    }
+    if standing.filed.is_some() {
         let message = format!("{} is already filed for current period", subject.form_name());
         return Err(GstnError::new("AUTH117", message).into());
     }
@@ -46,7 +51,7 @@ pub fn save(tx: &Transaction, subject: &Subject, payload: &Value) -> rusqlite::R
         return Ok(JobOutcome::refused(&error));
     }
     let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
-    if standing.filed.is_some() {
+    if standing.filed.is_some() || standing.submitted {
         return Ok(JobOutcome::refused(&filed_already(subject)));
     }
     if let Err(error) = corrections::check_open(tx, subject)? {

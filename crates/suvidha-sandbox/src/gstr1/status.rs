@@ -55,7 +55,8 @@ pub fn was_nil(connection: &Connection, gstin: &Gstin, period: ReturnPeriod) -> 
 /// # Errors
 /// Only those of the database; a filed return gives an outcome with RET191183.
 pub fn reset(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome> {
-    if store::standing(tx, subject.gstin, subject.form, subject.period)?.filed.is_some() {
+    let standing = store::standing(tx, subject.gstin, subject.form, subject.period)?;
+    if standing.filed.is_some() || standing.submitted {
         return Ok(JobOutcome::refused(&filed_already(subject)));
     }
     store::clear(tx, subject)?;
@@ -123,6 +124,55 @@ pub fn proceed_to_file(tx: &Transaction, subject: &Subject, isnil: bool) -> rusq
     store::put_ready(tx, subject, &chksum, isnil)?;
     duties::begin(tx, subject.gstin, subject.period)?;
     Ok(JobOutcome::processed())
+}
+
+/// The faults of RETSUBMIT that are answered at once: RET12521 submitted already, and those of proceeding to file.
+///
+/// # Errors
+/// GSTN's refusal, or the database's.
+pub fn precheck_submit(connection: &Connection, subject: &Subject) -> Result<(), Fault> {
+    let standing = store::standing(connection, subject.gstin, subject.form, subject.period)?;
+    if standing.submitted {
+        return Err(submitted_already().into());
+    }
+    match precheck_proceed_to_file(connection, subject, false) {
+        // Being ready to file does not stand in its way.
+        Err(Fault::Gstn(error)) if error.code == "RET00003" => Ok(()),
+        checked => checked,
+    }
+}
+
+/// RETSUBMIT, until 2021: fixes the summary and closes the return for good.
+///
+/// # Errors
+/// Only those of the database; what stands in the way is in the outcome.
+pub fn submit(tx: &Transaction, subject: &Subject) -> rusqlite::Result<JobOutcome> {
+    match precheck_submit(tx, subject) {
+        Ok(()) => {}
+        Err(Fault::Gstn(error)) => return Ok(JobOutcome::refused(&error)),
+        Err(Fault::Database(error)) => return Err(error),
+    }
+    store::take_readiness(tx, subject)?;
+    let outcome = proceed_to_file(tx, subject, false)?;
+    if outcome == JobOutcome::processed() {
+        store::put_submitted(tx, subject)?;
+    }
+    Ok(outcome)
+}
+
+/// GENSUM, until 2021: sums are always there, so there is only to say whether there is anything to sum up.
+///
+/// # Errors
+/// Only those of the database.
+pub fn sum_up(connection: &Connection, subject: &Subject) -> rusqlite::Result<JobOutcome> {
+    if store::has_rows(connection, subject)? {
+        return Ok(JobOutcome::processed());
+    }
+    Ok(JobOutcome::refused(&GstnError::new("RET191148", "No section data or Gross Turnover available")))
+}
+
+pub(super) fn submitted_already() -> GstnError {
+    GstnError::new("RET12521", "GSTR1 is already submitted for current period")
 }
 
 /// The fault of RETFILE that comes before all others: RT_FIL_02, filed already. A client that missed the answer
@@ -343,5 +393,27 @@ mod tests {
         books.today = jiff::civil::date(2026, 1, 5);
         books.save("102022", &payload("102022", &b2b(&json!({"idt": "01-10-2022"}))));
         assert_eq!(codes(&books.proceed("102022", false)), ["RET12590"]);
+    }
+
+    #[test]
+    fn until_2021_a_return_is_submitted_and_closed() {
+        let mut books = Books { today: jiff::civil::date(2022, 1, 20), ..Books::new() };
+        let december = payload("122021", &b2b(&json!({"idt": "05-12-2021"})));
+        assert_eq!(codes(&sum_up(&books.connection, &books.subject("122021")).unwrap()), ["RET191148"]);
+        assert_eq!(books.save("122021", &december), processed());
+        assert_eq!(sum_up(&books.connection, &books.subject("122021")).unwrap(), processed());
+        let submitted = |books: &Books| {
+            let tx = books.connection.unchecked_transaction().unwrap();
+            let outcome = submit(&tx, &books.subject("122021")).unwrap();
+            tx.commit().unwrap();
+            outcome
+        };
+        assert_eq!(books.proceed("122021", false), processed(), "the new way is open to old periods, too");
+        assert_eq!(submitted(&books), processed());
+        assert_eq!(codes(&submitted(&books)), ["RET12521"]);
+        assert_eq!(codes(&books.save("122021", &december)), ["RET191183"]);
+        assert_eq!(codes(&books.reset("122021")), ["RET191183"]);
+        let summary = books.summary("122021", false).unwrap();
+        assert_eq!(books.try_file("122021", &summary), Ok(()));
     }
 }

@@ -28,6 +28,7 @@ pub fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
              period TEXT NOT NULL,
              summary_chksum TEXT,              -- of the summary fixed by proceed-to-file
              nil INTEGER NOT NULL DEFAULT 0,   -- proceeded to file as a nil return
+             submitted INTEGER NOT NULL DEFAULT 0,
              PRIMARY KEY (gstin, form, period)
          ) STRICT, WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS gstr1_row (
@@ -241,6 +242,8 @@ pub(super) fn clear(connection: &Connection, subject: &Subject) -> rusqlite::Res
 pub(super) struct Standing {
     pub(super) summary_chksum: Option<String>,
     pub(super) nil: bool,
+    /// Closed by the submit of before 2022.
+    pub(super) submitted: bool,
     pub(super) filed: Option<Filed>,
 }
 
@@ -252,14 +255,14 @@ pub(super) fn standing(
 ) -> rusqlite::Result<Standing> {
     let found = connection
         .prepare_cached(
-            "SELECT summary_chksum, nil FROM gstr1_return WHERE gstin = ?1 AND form = ?2 AND period = ?3",
+            "SELECT summary_chksum, nil, submitted FROM gstr1_return WHERE gstin = ?1 AND form = ?2 AND period = ?3",
         )?
         .query_row(params![gstin.as_str(), form.as_str(), period.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    let (summary_chksum, nil) = found.unwrap_or_default();
-    Ok(Standing { summary_chksum, nil, filed: filed::find(connection, gstin, form, period)? })
+    let (summary_chksum, nil, submitted) = found.unwrap_or_default();
+    Ok(Standing { summary_chksum, nil, submitted, filed: filed::find(connection, gstin, form, period)? })
 }
 
 /// Fixes the summary of a return that may be filed now.
@@ -279,6 +282,15 @@ pub(super) fn put_ready(
             summary_chksum,
             nil
         ],
+    )
+}
+
+/// Closes a return that is ready to file: nothing can be saved any more.
+pub(super) fn put_submitted(connection: &Connection, subject: &Subject) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "UPDATE gstr1_return SET submitted = 1 WHERE gstin = ?1 AND form = ?2 AND period = ?3",
+        params![subject.gstin.as_str(), subject.form.as_str(), subject.period.to_string()],
     )
 }
 

@@ -12,7 +12,11 @@ const PERIOD: &str = "032025";
 
 /// A taxpayer whose first return is the one to be filed.
 fn newcomer(world: &World) -> Session {
-    world.taxpayer(&json!({"state": "29", "registered_on": "2025-03-01"})).login(world)
+    newcomer_of(world, "2025-03-01")
+}
+
+fn newcomer_of(world: &World, registered_on: &str) -> Session {
+    world.taxpayer(&json!({"state": "29", "registered_on": registered_on})).login(world)
 }
 
 fn proceed(session: &Session) -> Request {
@@ -189,4 +193,31 @@ fn an_evc_otp_is_for_a_form_that_exists() {
     assert_eq!(ask("action=EVCOTP&form_type=R99"), "AUTH154");
     assert_eq!(ask("action=EVCOTP"), "GEN5001");
     assert_eq!(ask("action=OTPREQUEST&form_type=R1"), "AUTH4035");
+}
+
+#[test]
+fn a_return_of_2021_is_submitted_before_it_is_filed() {
+    let world = World::new();
+    let session = newcomer_of(&world, "2021-12-01");
+    let period = "122021";
+    let saved = session.saved(&world, period, &["A1"]);
+    assert_eq!(session.finished(&world, period, &saved), "P");
+    let own = json!({"gstin": session.gstin, "ret_period": period});
+    let submit = |action| session.write("POST", "returns/gstr1", action, &own);
+    let done = |request: &Request| {
+        let reference = reference_id(&session.open(&world.gstn(request)));
+        session.finished(&world, period, &reference)
+    };
+    assert_eq!(done(&submit("GENSUM")), "P");
+    let in_clear = session.call("POST", "/taxpayerapi/v1.1/returns/gstr1?action=RETSUBMIT").json(&own);
+    assert_eq!(done(&in_clear), "P");
+    assert_eq!(world.gstn(&submit("RETSUBMIT")).error_cd(), "RET12521");
+    assert_eq!(world.gstn(&session.save(period, &["A2"])).error_cd(), "RET12521");
+    let summary = session.open(&world.gstn(&session.get("returns/gstr1", "RETSUM", period))).to_string();
+    world.gstn(&session.evc_otp(session.pan()));
+    let filed = world.gstn(&session.file(&summary, session.pan(), OTP));
+    assert_eq!(filed.error_cd(), "", "it is April 2025: three years have passed, and nothing is barred yet");
+    let new = json!({"gstin": session.gstin, "ret_period": "012022"});
+    let refused = world.gstn(&session.write("POST", "returns/gstr1", "RETSUBMIT", &new));
+    assert_eq!(refused.error_cd(), "SBX501", "from January 2022 a return is proceeded to file");
 }
