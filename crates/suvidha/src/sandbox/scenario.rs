@@ -1,7 +1,7 @@
 //! `suvidha sandbox scenario`: a filing year, or an afternoon of it, played from a file as ASPs would live it.
 //!
 //! `file` reads the scenario, `value` fills variables and templates in, `player` takes the steps, `wire` speaks to GSTN with
-//! its real cryptography, and `expect` holds the answers against what the scenario says.
+//! its real cryptography, `expect` holds the answers against what the scenario says, and `answers` writes them down.
 
 use std::env;
 use std::fs;
@@ -16,6 +16,7 @@ use suvidha_sandbox::{ClientCredentials, Config, Latency, Running, Sandbox};
 use suvidha_seam::{Seam, SeededRng};
 use tokio::runtime::Runtime;
 
+use self::answers::Answers;
 use self::file::Script;
 use self::player::Player;
 use self::wire::{Access, Wire};
@@ -27,6 +28,7 @@ use crate::output::Output;
 use crate::ports;
 use crate::serve::runtime;
 
+mod answers;
 mod expect;
 mod file;
 mod player;
@@ -56,22 +58,30 @@ enum ScenarioCommand {
         /// With --fresh: another seed makes other GSTINs up
         #[arg(long, default_value_t = 1, requires = "fresh")]
         seed: u64,
+        /// Another value for a variable of the scenario, e.g. months=12; as often as one likes
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<String>,
+        /// Write down what every step was answered, as a line of JSON: of one seed the same each time
+        #[arg(long, value_name = "FILE")]
+        answers: Option<PathBuf>,
     },
 }
 
 impl Scenario {
     pub(super) fn run(self, output: Output) -> Result<(), Failure> {
-        let ScenarioCommand::Run { file, fresh, seed } = self.command;
-        let script = Script::read(&file)?;
+        let ScenarioCommand::Run { file, fresh, seed, set, answers } = self.command;
+        let mut script = Script::read(&file)?;
+        script.set(&set)?;
+        let answers = Answers::to(answers.as_deref())?;
         let told = if fresh {
             let world = Fresh::start(seed)?;
             let (wire, management) = world.ways()?;
-            Player::new(&script, wire, management, world.seam.clone()).play()
+            Player::new(&script, wire, management, world.seam.clone(), answers).play()
         } else {
             let ready = self.place.ready()?;
             let (url, token) = ready.management();
             let management = Management::at(url, token.as_deref())?;
-            Player::new(&script, wire(&ready)?, management, Seam::system()).play()
+            Player::new(&script, wire(&ready)?, management, Seam::system(), answers).play()
         }?;
         let json = json!({ "scenario": script.name, "steps": told.steps, "ok": true });
         let words = format!(

@@ -107,6 +107,30 @@ fn every_scenario_plays_in_a_sandbox_of_its_own() {
     assert!(played > 0);
 }
 
+/// Twelve months of the supply chain, and of other GSTINs three months of it twice.
+#[test]
+fn a_supply_chain_plays_for_a_year_and_one_seed_is_answered_the_same_way_twice() {
+    let place = Place::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/scenarios/supply-chain.toml");
+    let play = |options: &str| {
+        place.json(&format!("sandbox scenario run --fresh {options} {}", file.display()))["steps"]
+            .as_u64()
+            .unwrap()
+    };
+    let year = play("--set months=12");
+    let answers = |seed: u32, name: &str| {
+        let steps = play(&format!("--seed {seed} --answers {name}"));
+        assert!(year > 3 * steps, "{year} steps in a year, {steps} in a quarter");
+        fs::read_to_string(place.path(name)).unwrap()
+    };
+    let (first, second) = (answers(7, "first"), answers(7, "second"));
+    let differs = first.lines().zip(second.lines()).find(|(one, other)| one != other);
+    assert_eq!(differs, None);
+    assert_eq!(first, second);
+    assert!(first.lines().count() > 300, "{}", first.lines().count());
+    assert_ne!(first, answers(8, "other"), "who lives in it, at least, is chance");
+}
+
 #[test]
 fn a_scenario_plays_through_the_gateway_and_straight_at_gstn() {
     let place = Place::new();
@@ -148,6 +172,14 @@ fn a_scenario_that_goes_otherwise_says_where() {
         "[[steps]]\nmanage = \"POST /faults\"\nbody = { kind = \"drop\", action = \"B2B\", count = 1 }\n";
     run(&format!("{lost}{read}lost = true\n")).succeeds();
     run(&format!("{lost}{read}")).fails(1, "no answer came back");
+    run("[[steps]]\nas = \"asha\"\nfile = { period = \"042026\", form = \"gstr3b\", nil = true }\n")
+        .fails(65, "`nil` is of a GSTR-1");
+    let set = |change: &str| place.run(&format!("sandbox scenario run --fresh --set {change} wrong.toml"));
+    place.write("wrong.toml", "name = \"Set\"\nsteps = []\n[vars]\nmonths = 3\nfirst = \"042026\"\n");
+    set("first=122026").succeeds();
+    set("months").fails(64, "NAME=VALUE");
+    set("month=12").fails(64, "no variable \"month\"");
+    set("months=twelve").fails(64, "months=twelve");
     let unreadable = place.run("sandbox scenario run --fresh nowhere.toml");
     unreadable.fails(65, "nowhere.toml");
 }

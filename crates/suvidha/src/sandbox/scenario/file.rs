@@ -45,7 +45,7 @@ pub(super) struct Step {
     pub(super) clock: Option<String>,
     /// Saves a form and waits until GSTN is done with it.
     pub(super) save: Option<Save>,
-    /// Files a GSTR-1 as it is saved: proceeds to file, reads the summary, signs it by EVC, files.
+    /// Files a return as it is saved: reads the summary, signs it by EVC, files. A GSTR-1 proceeds to file before.
     pub(super) file: Option<File>,
     /// Calls an API of GSTN: `GET returns/gstr1 B2B`.
     pub(super) call: Option<String>,
@@ -139,7 +139,9 @@ pub(super) enum SavedForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) period: String,
-    /// Nothing was supplied.
+    #[serde(default)]
+    pub(super) form: SavedForm,
+    /// Of a GSTR-1: nothing was supplied.
     #[serde(default)]
     pub(super) nil: bool,
 }
@@ -172,6 +174,11 @@ impl Step {
         if self.each.is_some() == self.steps.is_empty() {
             return Err(format!("{place}: `each` and `steps` go together"));
         }
+        if self.file.as_ref().is_some_and(|file| file.nil && file.form == SavedForm::Gstr3b) {
+            return Err(format!(
+                "{place}: `nil` is of a GSTR-1; a GSTR-3B is nil when nothing is saved in it"
+            ));
+        }
         check_all(&self.steps, place)
     }
 }
@@ -189,5 +196,23 @@ impl Script {
             check_all(steps, &format!("block {name}")).map_err(wrong)?;
         }
         Ok(script)
+    }
+
+    /// Gives variables of the file other values: `months=12`. A text stays a text, anything else is read as JSON.
+    pub(super) fn set(&mut self, changes: &[String]) -> Result<(), Failure> {
+        let wrong = |what: String| Failure::new(Exit::Usage, format_args!("--set {what}"));
+        for change in changes {
+            let (name, value) =
+                change.split_once('=').ok_or_else(|| wrong(format!("{change}: NAME=VALUE is wanted")))?;
+            let stands = self
+                .vars
+                .get_mut(name)
+                .ok_or_else(|| wrong(format!("{change}: the scenario has no variable {name:?}")))?;
+            *stands = match stands {
+                Value::String(_) => value.into(),
+                _ => serde_json::from_str(value).map_err(|e| wrong(format!("{change}: {e}")))?,
+            };
+        }
+        Ok(())
     }
 }

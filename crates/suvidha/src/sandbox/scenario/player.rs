@@ -10,6 +10,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use suvidha_seam::Seam;
 
+use super::answers::Answers;
 use super::expect::{at, difference};
 use super::file::{File, Save, SavedForm, Script, Step};
 use super::value::{Scope, as_text};
@@ -34,13 +35,20 @@ pub(super) struct Player<'a> {
     management: Management,
     seam: Seam,
     scope: Scope,
+    answers: Answers,
     parties: BTreeMap<String, Party>,
     steps: usize,
     words: String,
 }
 
 impl<'a> Player<'a> {
-    pub(super) fn new(script: &'a Script, wire: Wire, management: Management, seam: Seam) -> Self {
+    pub(super) fn new(
+        script: &'a Script,
+        wire: Wire,
+        management: Management,
+        seam: Seam,
+        answers: Answers,
+    ) -> Self {
         let scope = Scope { vars: script.vars.clone(), templates: script.templates.clone() };
         Self {
             script,
@@ -48,6 +56,7 @@ impl<'a> Player<'a> {
             management,
             seam,
             scope,
+            answers,
             parties: BTreeMap::new(),
             steps: 0,
             words: String::new(),
@@ -76,6 +85,7 @@ impl<'a> Player<'a> {
             self.parties.insert(name.clone(), party);
         }
         self.take_all(&self.script.steps, "step")?;
+        self.answers.end()?;
         Ok(Played { steps: self.steps, words: self.words })
     }
 
@@ -100,7 +110,10 @@ impl<'a> Player<'a> {
             return self.take_all(steps, &format!("{place}, {name}"));
         }
         self.steps += 1;
-        let taken = self.deed(step).and_then(|outcome| self.judge(step, outcome));
+        let taken = self.deed(step).and_then(|outcome| {
+            self.answers.note(&place, step, &outcome)?;
+            self.judge(step, outcome)
+        });
         taken.map_err(|failure| Failure { message: format!("{place}: {}", failure.message), ..failure })?;
         if let Some(note) = note {
             // Writing to a String cannot fail.
@@ -129,7 +142,10 @@ impl<'a> Player<'a> {
         for round in 0..rounds {
             let mut told = Vec::new();
             for (name, items) in &filled {
-                told.push(format!("{name}={}", as_text(&items[round])));
+                told.push(match &items[round] {
+                    Value::Object(_) | Value::Array(_) => format!("{name} {}", round + 1),
+                    plain => format!("{name}={}", as_text(plain)),
+                });
                 self.scope.vars.insert(name.clone(), items[round].clone());
             }
             self.take_all(steps, &format!("{place}, {}", told.join(" ")))?;
@@ -362,26 +378,37 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Files a GSTR-1: proceeds to file, reads the summary, signs it by EVC and files it. What GSTN refuses on the way is
-    /// what comes of the step.
+    /// Files a return. What GSTN refuses on the way is what comes of the step.
     fn file(&self, step: &Step, file: &File) -> Result<Outcome, Failure> {
         let party = self.party(step)?;
         let period = self.text(&file.period)?;
+        match file.form {
+            SavedForm::Gstr1 => self.file_gstr1(party, &period, file.nil),
+            SavedForm::Gstr3b => self.sign_and_file(party, &period, "returns/gstr3b", "R3B"),
+        }
+    }
+
+    /// Proceeds to file, and files.
+    fn file_gstr1(&self, party: &Party, period: &str, nil: bool) -> Result<Outcome, Failure> {
         let mut payload = json!({ "gstin": party.gstin.as_str(), "ret_period": period });
-        if file.nil {
+        if nil {
             payload["isnil"] = "Y".into();
         }
-        let proceed = write(Method::POST, "returns/gstrptf", "RETNEWPTF", &period, &payload);
+        let proceed = write(Method::POST, "returns/gstrptf", "RETNEWPTF", period, &payload);
         let outcome = self.wire.call(Some(party), &proceed)?;
         let Outcome::Answered(answer) = outcome else { return Ok(outcome) };
-        match self.job_ends(party, &answer, "P", Some(&period))? {
-            Outcome::Answered(_) => {}
-            other => return Ok(other),
+        match self.job_ends(party, &answer, "P", Some(period))? {
+            Outcome::Answered(_) => self.sign_and_file(party, period, "returns/gstr1", "R1"),
+            other => Ok(other),
         }
-        let outcome = self.wire.call(Some(party), &read("returns/gstr1", "RETSUM", Some(&period)))?;
+    }
+
+    /// Reads the summary, signs it by EVC and files it.
+    fn sign_and_file(&self, party: &Party, period: &str, path: &str, form: &str) -> Result<Outcome, Failure> {
+        let outcome = self.wire.call(Some(party), &read(path, "RETSUM", Some(period)))?;
         let Outcome::Answered(summary) = outcome else { return Ok(outcome) };
-        let signed = write(Method::POST, "returns/gstr1", "RETFILE", &period, &summary);
-        self.wire.call(Some(party), &Call { sign: Some("R1"), ..signed })
+        let signed = write(Method::POST, path, "RETFILE", period, &summary);
+        self.wire.call(Some(party), &Call { sign: Some(form), ..signed })
     }
 
     fn party(&self, step: &Step) -> Result<&Party, Failure> {

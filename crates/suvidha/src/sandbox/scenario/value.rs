@@ -2,6 +2,7 @@
 //! payloads.
 
 use std::collections::BTreeMap;
+use std::iter::successors;
 
 use gstn::ReturnPeriod;
 use serde_json::{Map, Number, Value};
@@ -101,17 +102,31 @@ impl Scope {
     /// `name.member|filter:argument|…`
     fn evaluate(&self, expression: &str) -> Result<Value, String> {
         let mut parts = expression.split('|').map(str::trim);
-        let path = parts.next().unwrap_or_default();
-        let mut names = path.split('.');
-        let name = names.next().unwrap_or_default();
-        let mut value = self.vars.get(name).ok_or_else(|| format!("there is no variable {name:?}"))?;
-        for member in names {
-            value = value.get(member).ok_or_else(|| format!("{name:?} has no {member:?}"))?;
-        }
+        let value = self.variable(parts.next().unwrap_or_default())?;
         parts.try_fold(value.clone(), |value, filter| {
             let (filter, argument) = filter.split_once(':').unwrap_or((filter, ""));
-            filtered(&value, filter, argument).map_err(|why| format!("${{{expression}}}: {why}"))
+            self.argument(argument)
+                .and_then(|argument| filtered(&value, filter, &argument))
+                .map_err(|why| format!("${{{expression}}}: {why}"))
         })
+    }
+
+    /// `name.member`
+    fn variable(&self, path: &str) -> Result<&Value, String> {
+        let mut names = path.split('.');
+        let name = names.next().unwrap_or_default();
+        let value = self.vars.get(name).ok_or_else(|| format!("there is no variable {name:?}"))?;
+        names.try_fold(value, |value, member| {
+            value.get(member).ok_or_else(|| format!("{name:?} has no {member:?}"))
+        })
+    }
+
+    /// What stands behind a filter: a number, or the name of a variable.
+    fn argument(&self, argument: &str) -> Result<String, String> {
+        match argument.starts_with(char::is_alphabetic) {
+            true => self.variable(argument).map(as_text),
+            false => Ok(argument.to_owned()),
+        }
     }
 }
 
@@ -136,6 +151,11 @@ fn filtered(value: &Value, filter: &str, argument: &str) -> Result<Value, String
         "date" => period().and_then(|p| Ok(format!("{:02}-{:02}-{}", day()?, p.month(), p.year()).into())),
         "slash" => period().and_then(|p| Ok(format!("{:02}/{:02}/{}", day()?, p.month(), p.year()).into())),
         "iso" => period().and_then(|p| Ok(format!("{}-{:02}-{:02}", p.year(), p.month(), day()?).into())),
+        "periods" => {
+            let many = argument.parse::<u8>().map_err(|_| format!("{argument:?} is no number of periods"))?;
+            let periods = successors(Some(period()?), |period| next(*period)).take(many.into());
+            Ok(periods.map(|period| Value::from(period.to_string())).collect())
+        }
         "plus" => Ok(rupees(paise(value)? + paise(&argument.into())?)),
         "minus" => Ok(rupees(paise(value)? - paise(&argument.into())?)),
         "times" => Ok(rupees(rounded(paise(value)? * paise(&argument.into())?, 100))),
@@ -182,7 +202,9 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        let vars = json!({"month": "122025", "asha": {"gstin": "29X"}, "n": 3, "taxable": 1000.5});
+        let vars = json!({
+            "month": "122025", "asha": {"gstin": "29X"}, "n": 3, "taxable": 1000.5, "rate": {"whole": 18},
+        });
         let templates = json!({
             "invoice": {"inum": "A/${n}", "itms": [{"template": "item", "rt": 18}]},
             "item": {"rt": "${rt}", "txval": "${taxable}", "iamt": "${taxable|percent:18}"},
@@ -205,6 +227,9 @@ mod tests {
             ("${taxable|percent:18}", json!(180.09)),
             ("${taxable|times:2}", json!(2001)),
             ("${n|minus:5.5}", json!(-2.5)),
+            ("${taxable|minus:n}", json!(997.5)),
+            ("${taxable|times:rate.whole}", json!(18009)),
+            ("${month|periods:n}", json!(["122025", "012026", "022026"])),
         ] {
             assert_eq!(fill(text), Ok(filled), "{text}");
         }
@@ -213,7 +238,9 @@ mod tests {
             ("${asha.pan}", "pan"),
             ("${n|next}", "tax period"),
             ("${n|turn}", "turn"),
-            ("${month|percent:x}", "amount"),
+            ("${month|percent:1x}", "amount"),
+            ("${n|plus:x}", "no variable \"x\""),
+            ("${month|periods:-1}", "number of periods"),
             ("a ${n", "brace"),
         ] {
             assert!(fill(text).unwrap_err().contains(word), "{text}");
